@@ -1,0 +1,93 @@
+// swift-tools-version: 6.2
+// The targets stand in the order in which data flows; arrows only point upwards in this file.
+
+import PackageDescription
+
+/// One dialect for every target of ours: the strictest that our dependencies build with.
+let strict: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+]
+let strictC: [CSetting] = [.define("_GNU_SOURCE"), .define("_FILE_OFFSET_BITS", to: "64")]
+
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let toml = Target.Dependency.product(name: "TOMLKit", package: "TOMLKit")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+func stage(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(
+    name: name + "Tests", dependencies: dependencies + [.byName(name: name)],
+    exclude: [], swiftSettings: strict)
+}
+
+let package = Package(
+  name: "hutch",
+  products: [
+    .executable(name: "hutch", targets: ["hutch"]),
+    .executable(name: "hutch-guest", targets: ["Guest"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+  ],
+  targets: [
+    // What we call but did not write.
+    .systemLibrary(
+      name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .target(name: "CLinux", cSettings: strictC),
+
+    // Values and the machine.
+    stage("Vocabulary", [crypto]),
+    stage("Host", ["Vocabulary", "CLinux"]),
+
+    // recipe → plan → inputs → step → layer → catalog → disk → launch
+    stage("Recipes", ["Vocabulary", toml]),
+    stage("Planning", ["Vocabulary", "Recipes"]),
+    stage("Inputs", ["Vocabulary", "Host", "Recipes", "CArchive"]),
+    stage("Layers", ["Vocabulary", "Host", "CArchive", "CZstd", crypto]),
+    stage("Building", ["Vocabulary", "Host", "Recipes", "Planning", "Layers"]),
+    stage("Catalog", ["Vocabulary", "Host", grdb]),
+    stage("Disks", ["Vocabulary", "Host"]),
+    stage("GuestProtocol", []),
+    .target(name: "CGuest", cSettings: strictC),
+    .executableTarget(
+      name: "Guest", dependencies: ["GuestProtocol", "CGuest"], swiftSettings: strict),
+    stage("Launch", ["Vocabulary", "Host", "GuestProtocol", "CArchive", "CZstd"]),
+
+    // The only place that knows the order, and the person in front of it.
+    stage(
+      "Pipeline",
+      [
+        "Vocabulary", "Host", "Recipes", "Planning", "Inputs", "Building", "Layers", "Catalog",
+        "Disks", "Launch",
+      ]),
+    stage("Commands", ["Vocabulary", "Host", "Pipeline", arguments]),
+    .executableTarget(name: "hutch", dependencies: ["Commands"], swiftSettings: strict),
+
+    tests("Vocabulary", []),
+    tests("Host", ["Vocabulary", "CLinux"]),
+    tests("Recipes", ["Vocabulary"]),
+    tests("Planning", ["Vocabulary", "Recipes"]),
+    tests("Inputs", ["Vocabulary", "Host", "Recipes"]),
+    tests("Layers", ["Vocabulary", "Host", "CZstd"]),
+    tests("Building", ["Vocabulary", "Host", "Recipes", "Planning", "Layers"]),
+    tests("Catalog", ["Vocabulary", "Host", grdb]),
+    tests("Disks", ["Vocabulary", "Host"]),
+    tests("GuestProtocol", []),
+    tests("Launch", ["Vocabulary", "Host", "GuestProtocol"]),
+    tests("Commands", ["Vocabulary", "Host", "Pipeline"]),
+  ],
+  swiftLanguageModes: [.v6]
+)

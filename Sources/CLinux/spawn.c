@@ -1,0 +1,1 @@
+#include "hutch_linux.h"
