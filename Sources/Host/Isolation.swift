@@ -1,0 +1,112 @@
+internal import CLinux
+internal import Glibc
+
+/// What a child is cut off from, and how its view of the file system is made before it starts.
+package struct Isolation: Sendable {
+  package struct Namespaces: OptionSet, Sendable {
+    package let rawValue: UInt32
+    package init(rawValue: UInt32) { self.rawValue = rawValue }
+    package static let mount = Namespaces(rawValue: UInt32(HUTCH_NEW_MOUNT.rawValue))
+    /// The command runs below a reaping PID 1 of ours; with it dies everything it started.
+    package static let process = Namespaces(rawValue: UInt32(HUTCH_NEW_PID.rawValue))
+    package static let network = Namespaces(rawValue: UInt32(HUTCH_NEW_NET.rawValue))
+    package static let ipc = Namespaces(rawValue: UInt32(HUTCH_NEW_IPC.rawValue))
+    package static let hostname = Namespaces(rawValue: UInt32(HUTCH_NEW_UTS.rawValue))
+    package static let cgroup = Namespaces(rawValue: UInt32(HUTCH_NEW_CGROUP.rawValue))
+  }
+
+  package var namespaces: Namespaces
+  /// With a map the child is root in a user namespace of its own.
+  package var identities: IdentityMap?
+  package var actions: [Action]
+  /// The system call filter of a build step: no mounts, no key rings, fsync does nothing.
+  package var filtersSystemCalls: Bool
+
+  package init(
+    namespaces: Namespaces, identities: IdentityMap? = nil, actions: [Action] = [],
+    filtersSystemCalls: Bool = false
+  ) {
+    self.namespaces = namespaces
+    self.identities = identities
+    self.actions = actions
+    self.filtersSystemCalls = filtersSystemCalls
+  }
+
+  /// One thing that the child does, in order, before it runs its command.
+  package enum Action: Sendable, Hashable {
+    case mount(
+      source: String, target: String, type: String, options: String = "", flags: MountFlags = [])
+    /// Recursive; `flags` are added by a remount of the top.
+    case bind(source: String, target: String, flags: MountFlags = [])
+    case makeDirectory(String, mode: UInt32 = 0o755)
+    case makeLink(target: String, at: String)
+    /// An empty file, for something to be bound to.
+    case touch(String)
+    case write(String, text: String)
+    /// The directory becomes `/`; everything outside it is gone.
+    case pivotRoot(String)
+    case changeDirectory(String)
+    case hostname(String)
+    case loopbackUp
+    case umask(UInt32)
+    case limitProcesses(UInt64)
+    case limitOpenFiles(UInt64)
+    case noCoreFiles
+  }
+
+  package struct MountFlags: OptionSet, Sendable, Hashable {
+    package let rawValue: UInt64
+    package init(rawValue: UInt64) { self.rawValue = rawValue }
+    package static let readOnly = MountFlags(rawValue: hutch_ms_rdonly)
+    package static let noSetID = MountFlags(rawValue: hutch_ms_nosuid)
+    package static let noDevices = MountFlags(rawValue: hutch_ms_nodev)
+    package static let noExecution = MountFlags(rawValue: hutch_ms_noexec)
+  }
+}
+
+/// Which ids of this machine stand for which ids inside a user namespace.
+package struct IdentityMap: Sendable, Hashable {
+  package struct Range: Sendable, Hashable {
+    package var inside: UInt32
+    package var outside: UInt32
+    package var count: UInt32
+  }
+
+  package var users: [Range]
+  package var groups: [Range]
+  /// Whether the set-user-id tools `newuidmap` and `newgidmap` must write the maps.
+  package var needsTools: Bool
+
+  /// For the running user: root keeps every number as it is; somebody else is 0 inside, and the
+  /// ranges of `/etc/subuid` and `/etc/subgid` follow from 1 on (`subuid(5)`).
+  package static func current(
+    _ environment: HostEnvironment = .current
+  ) throws(HostError) -> IdentityMap {
+    if environment.isRoot {
+      let all = Range(inside: 0, outside: 0, count: 65536)
+      return IdentityMap(users: [all], groups: [all], needsTools: false)
+    }
+    let users = try subordinate(
+      "/etc/subuid", id: environment.userID, name: environment.userName)
+    let groups = try subordinate(
+      "/etc/subgid", id: environment.userID, name: environment.userName)
+    return IdentityMap(
+      users: [Range(inside: 0, outside: environment.userID, count: 1), users],
+      groups: [Range(inside: 0, outside: environment.groupID, count: 1), groups],
+      needsTools: true)
+  }
+
+  private static func subordinate(
+    _ file: String, id: UInt32, name: String
+  ) throws(HostError) -> Range {
+    let text = String(decoding: (try? Files.read(file, limit: 1 << 20)) ?? [], as: UTF8.self)
+    for line in text.split(separator: "\n") {
+      let fields = line.split(separator: ":", omittingEmptySubsequences: false)
+      guard fields.count == 3, fields[0] == name || fields[0] == "\(id)",
+        let start = UInt32(fields[1]), let count = UInt32(fields[2]), count >= 65535
+      else { continue }
+      return Range(inside: 1, outside: start, count: 65535)
+    }
+    throw .noSubordinateIDs(user: name, file: file)
+  }
+}

@@ -1,0 +1,116 @@
+internal import CLinux
+internal import Glibc
+
+/// Ctrl-C and its relatives. Installed once by the executable; long work asks now and then.
+package enum Interrupt {
+  package static func install() { _ = hutch_catch_interrupts() }
+
+  /// Throws once SIGINT, SIGTERM or SIGHUP has come.
+  package static func check() throws(HostError) {
+    let signal = hutch_interrupted()
+    if signal != 0 { throw .interrupted(signal: signal) }
+  }
+
+  package static var signal: Int32? {
+    let signal = hutch_interrupted()
+    return signal == 0 ? nil : signal
+  }
+
+  /// Readable once a signal has come: for poll loops. -1 if nothing is installed.
+  package static var descriptor: Int32 { hutch_catch_interrupts() }
+
+  /// For a command that hands the signal on instead of ending by it.
+  package static func forget() { hutch_forget_interrupt() }
+}
+
+package enum Clock {
+  /// Whole seconds since 1970-01-01T00:00:00Z.
+  package static func now() -> Int64 { hutch_unix_time() }
+
+  /// Nanoseconds that only ever grow, for measuring and deadlines.
+  package static func monotonic() -> UInt64 { hutch_monotonic_ns() }
+
+  /// Changes with every boot of the host.
+  package static func bootID() -> String {
+    let bytes = (try? Files.read("/proc/sys/kernel/random/boot_id", limit: 64)) ?? []
+    return String(decoding: bytes.prefix(36), as: UTF8.self)
+  }
+}
+
+package enum Randomness {
+  package static func bytes(_ count: Int) -> [UInt8] {
+    var buffer = [UInt8](repeating: 0, count: count)
+    let result = unsafe buffer.withUnsafeMutableBufferPointer {
+      unsafe hutch_random($0.baseAddress, $0.count)
+    }
+    precondition(result == 0, "getrandom(2) does not fail on kernels that we run on")
+    return buffer
+  }
+}
+
+/// The environment of this process and the places that follow from it.
+package struct HostEnvironment: Sendable {
+  private let variables: [String: String]
+
+  package static let current = HostEnvironment(variables: Self.read())
+
+  /// For tests.
+  package init(variables: [String: String]) { self.variables = variables }
+
+  package subscript(name: String) -> String? {
+    guard let value = variables[name], !value.isEmpty else { return nil }
+    return value
+  }
+
+  private static func read() -> [String: String] {
+    var found: [String: String] = [:]
+    guard let bytes = try? Files.read("/proc/self/environ", limit: 4 << 20) else { return [:] }
+    for entry in bytes.split(separator: 0) {
+      guard let equals = entry.firstIndex(of: UInt8(ascii: "=")) else { continue }
+      let name = String(decoding: entry[..<equals], as: UTF8.self)
+      found[name] = String(decoding: entry[(equals + 1)...], as: UTF8.self)
+    }
+    return found
+  }
+
+  package var home: String { self["HOME"] ?? "/" }
+
+  /// `HUTCH_STORE`, else `$XDG_DATA_HOME/hutch`.
+  package var storePath: String {
+    self["HUTCH_STORE"] ?? (self["XDG_DATA_HOME"] ?? home + "/.local/share") + "/hutch"
+  }
+
+  /// For sockets: `$XDG_RUNTIME_DIR/hutch`, else a directory of the user's in `/tmp`. Short,
+  /// because a socket's path may have 107 bytes.
+  package var runtimeDirectory: String {
+    if let directory = self["XDG_RUNTIME_DIR"], Files.isDirectory(directory) {
+      return directory + "/hutch"
+    }
+    return "/tmp/hutch-\(userID)"
+  }
+
+  package var configDirectory: String {
+    (self["XDG_CONFIG_HOME"] ?? home + "/.config") + "/hutch"
+  }
+
+  package var searchPath: [String] {
+    (self["PATH"] ?? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+      .split(separator: ":").map(String.init)
+  }
+
+  package var userID: UInt32 { geteuid() }
+  package var groupID: UInt32 { getegid() }
+  package var isRoot: Bool { userID == 0 }
+  package var cpuCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+
+  /// As it stands in the user database; the number if it does not.
+  package var userName: String {
+    guard let entry = unsafe getpwuid(userID) else { return "\(userID)" }
+    return unsafe String(cString: entry.pointee.pw_name)
+  }
+
+  /// The running program itself.
+  package var executable: String {
+    Files.canonical("/proc/self/exe") ?? "/proc/self/exe"
+  }
+}
