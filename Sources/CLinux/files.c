@@ -56,6 +56,7 @@ int32_t hutch_open_at(int32_t directory, const char *name, int32_t flags, uint32
   struct open_how how = {.flags = (uint64_t)(uint32_t)(flags | O_CLOEXEC)};
   if (flags & O_CREAT) how.mode = mode & 07777;
   if (resolve & HUTCH_BENEATH) how.resolve |= RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+  if (resolve & HUTCH_IN_ROOT) how.resolve |= RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
   if (resolve & HUTCH_NO_LINKS) how.resolve |= RESOLVE_NO_SYMLINKS;
   for (;;) {
     long fd = syscall(SYS_openat2, directory, name, &how, sizeof how);

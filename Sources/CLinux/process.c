@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
@@ -184,6 +185,13 @@ int32_t hutch_accept(int32_t listener, uint32_t *peer_uid) {
 }
 
 uint32_t hutch_umask(uint32_t mask) { return umask(mask); }
+
+int32_t hutch_mount(const char *source, const char *target, const char *type, uint64_t flags,
+                    const char *data) {
+  return OR_ERRNO(mount(source, target, type, flags, data));
+}
+
+int32_t hutch_unmount(const char *target) { return OR_ERRNO(umount2(target, MNT_DETACH)); }
 
 int32_t hutch_is_terminal(int32_t descriptor) { return isatty(descriptor) ? 1 : 0; }
 

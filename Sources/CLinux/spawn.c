@@ -38,10 +38,11 @@ static void fail(int pipe, int stage, int action, int error) {
   _exit(127);
 }
 
-static int write_file(const char *path, const char *text, size_t size, int flags) {
-  int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | flags, 0644);
+static int write_file(const char *path, const char *text, size_t size, int flags, mode_t mode) {
+  int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | flags, mode);
   if (fd < 0) return -1;
   ssize_t count = write(fd, text, size);
+  if ((flags & O_CREAT) && fchmod(fd, mode) < 0) count = -1;
   int error = errno;
   close(fd);
   errno = error;
@@ -88,7 +89,8 @@ static int perform(const struct hutch_action *action) {
       return 0;
     }
     case HUTCH_WRITE:
-      return write_file(action->b, action->data, strlen(action->data), O_CREAT | O_TRUNC);
+      return write_file(action->b, action->data, strlen(action->data), O_CREAT | O_TRUNC,
+                        (mode_t)action->number);
     case HUTCH_PIVOT:
       // pivot_root(2), "pivot_root(".", ".")": the old root ends up on top of the new one.
       if (chdir(action->b) < 0) return -1;
@@ -243,7 +245,7 @@ static int map_directly(pid_t pid, const char *which, const struct hutch_id_rang
   for (size_t i = 0; i < count && used < sizeof text - 64; i++)
     used += (size_t)snprintf(text + used, sizeof text - used, "%u %u %u\n", ranges[i].inside,
                              ranges[i].outside, ranges[i].count);
-  return write_file(path, text, used, 0) < 0 ? -errno : 0;
+  return write_file(path, text, used, 0, 0) < 0 ? -errno : 0;
 }
 
 static int map_by_tool(pid_t pid, const char *tool, const struct hutch_id_range *ranges,
@@ -286,7 +288,7 @@ static int map_ids(const struct hutch_spawn *spawn, pid_t pid) {
     // An unprivileged single mapping of groups is only allowed after giving up setgroups(2).
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/setgroups", pid);
-    if (write_file(path, "deny", 4, 0) < 0) return -errno;
+    if (write_file(path, "deny", 4, 0, 0) < 0) return -errno;
   }
   return spawn->newgidmap ? map_by_tool(pid, spawn->newgidmap, spawn->gids, spawn->gid_count)
                           : map_directly(pid, "gid_map", spawn->gids, spawn->gid_count);

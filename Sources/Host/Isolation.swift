@@ -42,7 +42,7 @@ package struct Isolation: Sendable {
     case makeLink(target: String, at: String)
     /// An empty file, for something to be bound to.
     case touch(String)
-    case write(String, text: String)
+    case write(String, text: String, mode: UInt32 = 0o644)
     /// The directory becomes `/`; everything outside it is gone.
     case pivotRoot(String)
     case changeDirectory(String)

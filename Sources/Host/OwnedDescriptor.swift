@@ -68,6 +68,17 @@ package struct OwnedDescriptor: ~Copyable, Sendable {
     return OwnedDescriptor(owning: try check(raw, "open", printable(name)))
   }
 
+  /// Opens a path as a process with this directory as its `/` would: links are followed, but
+  /// none leads out (`openat2(2)`, `RESOLVE_IN_ROOT`). For trees whose own links count.
+  package func openInRoot(
+    _ path: [UInt8], _ mode: OpenMode
+  ) throws(HostError) -> OwnedDescriptor {
+    let raw = unsafe withName(path) {
+      unsafe hutch_open_at(self.raw, $0, mode.flags, mode.creationMode, UInt32(HUTCH_IN_ROOT))
+    }
+    return OwnedDescriptor(owning: try check(raw, "open", printable(path)))
+  }
+
   package func duplicate() throws(HostError) -> OwnedDescriptor {
     OwnedDescriptor(owning: try check(hutch_duplicate(raw), "duplicate", "descriptor \(raw)"))
   }

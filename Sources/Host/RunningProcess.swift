@@ -131,9 +131,9 @@ package final class RunningProcess: Sendable {
   func perform() { unsafe pid = hutch_spawn(&spawn, &failure) }
 
   deinit {
-    for unsafe string in unsafe strings { unsafe free(string) }
-    for unsafe vector in unsafe vectors { unsafe vector.deallocate() }
-    for unsafe block in unsafe blocks { unsafe block.deallocate() }
+    unsafe strings.forEach { unsafe free($0) }
+    unsafe vectors.forEach { unsafe $0.deallocate() }
+    unsafe blocks.forEach { unsafe $0.deallocate() }
   }
 
   private func string(_ text: String?) -> UnsafePointer<CChar>? {
@@ -210,7 +210,8 @@ package final class RunningProcess: Sendable {
       unsafe make(HUTCH_MKDIR, b: path, number: UInt64(mode))
     case .makeLink(let target, let path): unsafe make(HUTCH_SYMLINK_AT, a: target, b: path)
     case .touch(let path): unsafe make(HUTCH_TOUCH, b: path)
-    case .write(let path, let text): unsafe make(HUTCH_WRITE, b: path, data: text)
+    case .write(let path, let text, let mode):
+      unsafe make(HUTCH_WRITE, b: path, data: text, number: UInt64(mode))
     case .pivotRoot(let path): unsafe make(HUTCH_PIVOT, b: path)
     case .changeDirectory(let path): unsafe make(HUTCH_CHDIR, b: path)
     case .hostname(let name): unsafe make(HUTCH_HOSTNAME, a: name)

@@ -21,7 +21,7 @@ package struct GuestPath: Hashable, Sendable, Comparable, CustomStringConvertibl
     } else if bytes == [0x2E] {
       bytes = []
     }
-    if bytes.last == 0x2F { bytes.removeLast() }
+    if bytes.count > 1 && bytes.last == 0x2F { bytes.removeLast() }
     guard bytes.count <= 4095 else { return nil }
     if !bytes.isEmpty {
       for part in bytes.split(separator: 0x2F, omittingEmptySubsequences: false)

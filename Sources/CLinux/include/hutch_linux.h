@@ -21,8 +21,8 @@ struct hutch_status {
 // name may be "" for the descriptor itself. Links are never followed.
 int32_t hutch_status_at(int32_t directory, const char *name, struct hutch_status *out);
 
-enum { HUTCH_BENEATH = 1, HUTCH_NO_LINKS = 2 };
-// openat2(2) with O_CLOEXEC; resolve is a mask of the two above.
+enum { HUTCH_BENEATH = 1, HUTCH_NO_LINKS = 2, HUTCH_IN_ROOT = 4 };
+// openat2(2) with O_CLOEXEC; resolve is a mask of the above.
 int32_t hutch_open_at(int32_t directory, const char *name, int32_t flags, uint32_t mode,
                       uint32_t resolve);
 extern const int32_t hutch_o_path, hutch_o_directory, hutch_o_nofollow, hutch_o_cloexec,
@@ -86,6 +86,10 @@ int32_t hutch_unix_listen(const char *path);
 int32_t hutch_unix_connect(const char *path);
 int32_t hutch_accept(int32_t listener, uint32_t *peer_uid);
 uint32_t hutch_umask(uint32_t mask);
+// Only sensible in a mount namespace of our own.
+int32_t hutch_mount(const char *source, const char *target, const char *type, uint64_t flags,
+                    const char *data);
+int32_t hutch_unmount(const char *target);
 int32_t hutch_is_terminal(int32_t descriptor);
 int32_t hutch_terminal_size(int32_t descriptor, uint16_t *rows, uint16_t *columns);
 // Saves the present state into `saved` (at least 64 bytes) and turns raw mode on.
@@ -115,7 +119,7 @@ enum hutch_action_kind {
   HUTCH_MKDIR,        // b = path, number = mode; existing is fine
   HUTCH_SYMLINK_AT,   // a = target, b = path; existing is fine
   HUTCH_TOUCH,        // b = path; an empty file, for bind mounts
-  HUTCH_WRITE,        // b = path, data = text
+  HUTCH_WRITE,        // b = path, data = text, number = mode
   HUTCH_PIVOT,        // b = new root; the old one is gone afterwards
   HUTCH_CHDIR,        // b
   HUTCH_HOSTNAME,     // a
