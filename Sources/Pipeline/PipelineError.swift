@@ -1,0 +1,84 @@
+package import Vocabulary
+
+/// What only the whole can say: which verb met which other thing in its way.
+package enum PipelineError: Failure {
+  case storeOfAnotherUser(path: String, uid: UInt32)
+  case noSuchImage(String)
+  case noSuchRecipe(name: String, lookedIn: [String])
+  case noSuchVM(String)
+  case vmExists(String)
+  case badVMName(String)
+  case vmIsRunning(String)
+  case vmIsNotRunning(String)
+  case lockIsStale(recipe: String, reasons: [String])
+  case noRoom(needed: ByteCount, free: ByteCount, path: String)
+  case guestProgramMissing(path: String)
+  case workspaceNotADirectory(String)
+  case workspaceConflict(paths: [String])
+  case notBuilt(String)
+
+  package var kind: FailureKind {
+    switch self {
+    case .noSuchImage, .noSuchRecipe, .noSuchVM, .notBuilt: .notFound
+    case .vmExists, .vmIsRunning, .vmIsNotRunning, .workspaceConflict: .inUse
+    case .lockIsStale, .badVMName, .workspaceNotADirectory: .badInput
+    case .noRoom: .noSpace
+    case .guestProgramMissing: .missingHostTool
+    case .storeOfAnotherUser: .failed
+    }
+  }
+
+  package var message: String {
+    switch self {
+    case .storeOfAnotherUser(let path, let uid):
+      "the store \"\(path)\" belongs to another user (uid \(uid))"
+    case .noSuchImage(let name): "there is no image and no recipe \"\(name)\""
+    case .noSuchRecipe(let name, let places):
+      "there is no recipe \"\(name)\"; looked in \(places.joined(separator: ", "))"
+    case .noSuchVM(let name): "there is no VM \"\(name)\""
+    case .vmExists(let name): "there is a VM \"\(name)\" already"
+    case .badVMName(let name):
+      "\"\(name)\" is no name for a VM: small letters, digits and dashes, 63 at most, no dash first"
+    case .vmIsRunning(let name): "the VM \"\(name)\" is running"
+    case .vmIsNotRunning(let name): "the VM \"\(name)\" is not running"
+    case .lockIsStale(let recipe, let reasons):
+      "the lock of \"\(recipe)\" does not fit it: \(reasons.joined(separator: "; "))"
+    case .noRoom(let needed, let free, let path):
+      "about \(needed) are needed and \(free) are free on the file system of \"\(path)\""
+    case .guestProgramMissing(let path):
+      "the program that runs inside VMs is not there: \"\(path)\""
+    case .workspaceNotADirectory(let path): "the workspace \"\(path)\" is not a directory"
+    case .workspaceConflict(let paths):
+      "the workspace changed on this machine meanwhile: "
+        + paths.prefix(5).map { "\"\($0)\"" }.joined(separator: ", ")
+        + (paths.count > 5 ? " and \(paths.count - 5) more" : "")
+    case .notBuilt(let name): "the image \"\(name)\" is not built, and --no-build was given"
+    }
+  }
+
+  package var hint: String? {
+    switch self {
+    case .storeOfAnotherUser: "choose a store of your own with --store or HUTCH_STORE"
+    case .noSuchImage: "`hutch images` lists images; recipes are named by their file name or path"
+    case .noSuchVM, .vmIsNotRunning: "`hutch vms` lists them"
+    case .vmExists: "choose another name, or remove it with `hutch rm`"
+    case .vmIsRunning(let name): "`hutch stop \(name)` first"
+    case .lockIsStale: "build without --locked to complete the lock"
+    case .noRoom: "make room, for example with `hutch gc --now`"
+    case .guestProgramMissing: "run `make build`, or `make install`, which puts it in place"
+    case .workspaceConflict:
+      "the VM's result is kept; look at it with `hutch vms`, nothing was changed here"
+    case .notBuilt(let name): "`hutch build \(name)`"
+    default: nil
+    }
+  }
+
+  package var path: String? {
+    switch self {
+    case .storeOfAnotherUser(let path, _), .guestProgramMissing(let path),
+      .workspaceNotADirectory(let path):
+      path
+    default: nil
+    }
+  }
+}

@@ -1,0 +1,83 @@
+internal import Glibc
+package import Host
+package import Vocabulary
+
+/// Where recipes are found by name: beside the recipe that asks, in the user's configuration,
+/// among those that come with Hutch.
+package struct RecipeFinder: Sendable {
+  /// A recipe's text and where it and its lock stand.
+  package struct Found: Sendable, Hashable {
+    package var name: String
+    package var path: String
+    package var text: String
+    package var lockPath: String
+  }
+
+  /// Larger than any recipe that somebody wrote.
+  private static let largest = 1 << 20
+
+  private let userDirectory: String
+  private let shippedDirectory: String
+  private let layout: StoreLayout
+
+  package init(
+    layout: StoreLayout, environment: HostEnvironment = .current, shipped: String? = nil
+  ) {
+    self.layout = layout
+    userDirectory = environment.configDirectory + "/recipes"
+    shippedDirectory = shipped ?? Installation.recipes(environment)
+  }
+
+  /// A path (it ends in `.toml` or has a slash) or a name.
+  package func find(_ reference: String, beside other: String? = nil) throws -> Found {
+    if reference.hasSuffix(".toml") || reference.contains("/") { return try read(reference) }
+    var places: [String] = []
+    if let other { places.append(Files.parent(of: other)) }
+    places += [userDirectory, shippedDirectory]
+    for place in places {
+      let path = "\(place)/\(reference).toml"
+      if Files.exists(path) { return try read(path) }
+    }
+    throw PipelineError.noSuchRecipe(name: reference, lookedIn: places.map { "\"\($0)\"" })
+  }
+
+  private func read(_ path: String) throws -> Found {
+    let bytes = try Files.read(path, limit: Self.largest)
+    let file = Files.name(of: path)
+    var name = file.hasSuffix(".toml") ? String(file.dropLast(5)) : file
+    // A project's own recipe is called after the project.
+    if file == "hutch.toml", let full = Files.canonical(path) {
+      name = Files.name(of: Files.parent(of: full)).lowercased()
+    }
+    return Found(
+      name: name, path: path, text: String(decoding: bytes, as: UTF8.self),
+      lockPath: lockPath(of: path, name: name))
+  }
+
+  /// Beside the recipe; for a shipped one in the store, where it survives an upgrade of Hutch.
+  private func lockPath(of path: String, name: String) -> String {
+    let isShipped =
+      Files.canonical(Files.parent(of: path)) == Files.canonical(shippedDirectory)
+    if isShipped { return "\(layout.locks)/\(name).lock" }
+    return (path.hasSuffix(".toml") ? String(path.dropLast(5)) : path) + ".lock"
+  }
+}
+
+/// Where the parts of an installed Hutch stand, relative to its executable.
+package enum Installation {
+  /// `bin/hutch` → the directory that holds `bin`, `libexec` and `share`.
+  private static func prefix(_ environment: HostEnvironment) -> String {
+    Files.parent(of: Files.parent(of: environment.executable))
+  }
+
+  package static func recipes(_ environment: HostEnvironment = .current) -> String {
+    environment["HUTCH_RECIPES"] ?? prefix(environment) + "/share/hutch/recipes"
+  }
+
+  /// The program that runs inside VMs.
+  package static func guestProgram(_ environment: HostEnvironment = .current) throws -> String {
+    let path = environment["HUTCH_GUEST"] ?? prefix(environment) + "/libexec/hutch/guest"
+    guard Files.exists(path) else { throw PipelineError.guestProgramMissing(path: path) }
+    return path
+  }
+}

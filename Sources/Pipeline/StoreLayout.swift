@@ -1,0 +1,62 @@
+package import Host
+package import Vocabulary
+
+/// Where everything stands in a store (`docs/STORE.md`).
+package struct StoreLayout: Sendable, Hashable {
+  package let root: String
+
+  package init(root: String) { self.root = root }
+
+  package var catalog: String { root + "/catalog.sqlite" }
+  package var inputs: String { root + "/inputs/sha256" }
+  package var trees: String { root + "/trees" }
+  package var disks: String { root + "/disks" }
+  package var virtualMachines: String { root + "/vms" }
+  package var leases: String { root + "/leases" }
+  package var boot: String { root + "/boot" }
+  package var ingest: String { root + "/ingest" }
+  package var trash: String { root + "/trash" }
+  /// Locks of the recipes that come with Hutch: their own folder may not be ours to write.
+  package var locks: String { root + "/locks" }
+  package var aptLists: String { root + "/ingest/apt" }
+
+  private var directories: [String] {
+    [
+      inputs, trees, disks, virtualMachines, leases, boot, ingest, trash, locks,
+      root + "/blobs/sha256",
+    ]
+  }
+
+  /// A file backup programs know: what stands beside it can be made again.
+  private var expendable: [String] { [trees, disks, boot, ingest] }
+
+  /// Makes what is missing; refuses a store of somebody else's and file systems that can't hold
+  /// one. Cheap when all is there.
+  package func prepare() throws {
+    if let status = Files.status(root) {
+      guard status.uid == HostEnvironment.current.userID else {
+        throw PipelineError.storeOfAnotherUser(path: root, uid: status.uid)
+      }
+    } else {
+      try Files.makeDirectories(root, mode: 0o755)
+    }
+    if directories.allSatisfy(Files.isDirectory) { return }
+    try Files.requireSuitableFileSystem(root)
+    for directory in directories { try Files.makeDirectories(directory) }
+    for directory in expendable {
+      // Cache Directory Tagging Specification, version 0.6.
+      try Files.write(
+        directory + "/CACHEDIR.TAG",
+        Array("Signature: 8a477f597d28d172789f06886806bc55\n# Made by hutch.\n".utf8),
+        durable: false)
+    }
+  }
+
+  /// The name of an unpacked layer: short, because all lower layers of a mount share a page.
+  package static func treeName(_ layer: DiffID) -> String { String(layer.digest.hex.prefix(16)) }
+
+  package func input(_ digest: Digest) -> String { "\(inputs)/\(digest.hex)" }
+  package func tree(_ layer: DiffID) -> String { "\(trees)/\(Self.treeName(layer))" }
+  package func disk(_ chain: ChainID) -> String { "\(disks)/\(chain.digest.hex.prefix(32)).raw" }
+  package func virtualMachine(_ name: String) -> String { "\(virtualMachines)/\(name)" }
+}
