@@ -1,0 +1,191 @@
+internal import GRDB
+package import Vocabulary
+
+/// An image as it is recorded.
+package struct ImageRecord: Sendable, Hashable {
+  package let id: ImageID
+  package let chain: ChainID
+  package let architecture: Architecture
+  /// One of its steps had network.
+  package let impure: Bool
+  /// The blob of its newest manifest.
+  package let manifest: Digest
+  /// From the base upwards.
+  package let layers: [DiffID]
+  /// Sum of its layers' uncompressed and compressed sizes.
+  package let size: ByteCount
+  package let compressedSize: ByteCount
+  package let recordedAt: Int64
+  /// Sorted.
+  package let tags: [String]
+}
+
+/// A layer as listings show it.
+package struct LayerRecord: Sendable, Hashable {
+  package let id: DiffID
+  package let state: ObjectState
+  package let size: ByteCount
+  package let compressedSize: ByteCount
+  package let allocated: ByteCount
+  /// How many images hold it.
+  package let images: Int
+  /// The recipe and step that last gave it, as in `python 2`, if a step did.
+  package let madeBy: String?
+  package let impure: Bool
+  package let createdAt: Int64
+}
+
+extension Catalog {
+  /// Records that these layers, in this order, under this configuration, are an image, with one
+  /// manifest of it. The manifest, the configuration and the layers must be ready; the
+  /// manifest's blobs are those named (one per layer, in order).
+  ///
+  /// The image is then kept for the lease; tag it before releasing that.
+  package func recordImage(
+    _ image: ImageID, manifest: Digest, layers: [DiffID], blobs: [Digest],
+    architecture: Architecture, impure: Bool, inputs: [Digest] = [], _ lease: Lease
+  ) throws(CatalogError) {
+    guard let chain = ChainID(of: layers), blobs.count == layers.count else {
+      throw .unknownImage(image.description)
+    }
+    try write { database in
+      let now = clock()
+      let key = ObjectKey.image(image)
+      let manifestID = try requireReady(.manifest(manifest), database)
+      try database.execute(
+        sql: """
+          INSERT INTO object (kind, key, state, architecture, created_at, last_used_at)
+          VALUES ('image', ?1, 'ready', ?2, ?3, ?3)
+          ON CONFLICT (kind, key) DO UPDATE SET state = 'ready', last_used_at = ?3
+          """, arguments: [key.id, architecture.rawValue, now])
+      let id = try requireReady(key, database)
+      try refer(lease, to: id, database)
+      try database.execute(
+        sql: """
+          INSERT OR IGNORE INTO image (object, chain, architecture, impure, recorded_at)
+          VALUES (?, ?, ?, ?, ?)
+          """, arguments: [id, chain.description, architecture.rawValue, impure, now])
+      // The newest manifest is the one that counts; an older encoding may then go.
+      try database.execute(sql: "DELETE FROM edge WHERE holder = ?", arguments: [id])
+      var needed = [Edge("manifest", .manifest(manifest)), Edge("config", .config(image))]
+      needed += layers.enumerated().map { Edge("layer", .layer($1), at: $0) }
+      for edge in needed {
+        try database.execute(
+          sql: "INSERT INTO edge (holder, role, position, needed) VALUES (?, ?, ?, ?)",
+          arguments: [id, edge.role, edge.position, try requireReady(edge.needed, database)])
+      }
+      try recordBlobs(blobs, layers, of: manifestID, database)
+      try database.execute(
+        sql: "DELETE FROM soft_edge WHERE holder = ? AND role = 'input'", arguments: [id])
+      for input in inputs {
+        try add(SoftEdge("input", holder: key, wanted: .input(input)), database)
+      }
+      try database.execute(
+        sql: """
+          INSERT OR IGNORE INTO soft_edge (holder, role, wanted)
+          SELECT ?, 'disk', object FROM disk WHERE chain = ?
+          """, arguments: [id, chain.description])
+    }
+  }
+
+  private func recordBlobs(
+    _ blobs: [Digest], _ layers: [DiffID], of manifest: Int64, _ database: Database
+  ) throws {
+    try database.execute(
+      sql: "DELETE FROM manifest_blob WHERE manifest = ?", arguments: [manifest])
+    for (position, (blob, layer)) in zip(blobs, layers).enumerated() {
+      let encoding = try Int64.fetchOne(
+        database,
+        sql: """
+          SELECT encoding.id FROM encoding JOIN object ON object.id = encoding.object
+          WHERE encoding.blob = ? AND object.kind = 'layer' AND object.key = ?
+          """, arguments: [blob.description, layer.description])
+      guard let encoding else { throw CatalogError.unknownObject(.layer(layer)) }
+      try database.execute(
+        sql: "INSERT INTO manifest_blob (manifest, position, encoding) VALUES (?, ?, ?)",
+        arguments: [manifest, position, encoding])
+    }
+  }
+
+  /// All images, oldest first.
+  package func images() throws(CatalogError) -> [ImageRecord] {
+    try read { database in
+      let keys = try String.fetchAll(
+        database,
+        sql: """
+          SELECT object.key FROM image JOIN object ON object.id = image.object
+          WHERE object.state = 'ready' ORDER BY image.recorded_at, object.id
+          """)
+      return try keys.compactMap { try ImageID($0).flatMap { try imageRecord($0, database) } }
+    }
+  }
+
+  package func image(_ id: ImageID) throws(CatalogError) -> ImageRecord {
+    guard let record = try read({ try imageRecord(id, $0) }) else {
+      throw .unknownImage(id.description)
+    }
+    return record
+  }
+
+  func imageRecord(_ image: ImageID, _ database: Database) throws -> ImageRecord? {
+    let row = try Row.fetchOne(
+      database,
+      sql: """
+        SELECT object.id, chain, image.architecture, impure, recorded_at,
+          (SELECT key FROM edge JOIN object ON object.id = needed
+           WHERE holder = image.object AND role = 'manifest')
+        FROM image JOIN object ON object.id = image.object
+        WHERE object.key = ? AND object.kind = 'image' AND object.state = 'ready'
+        """, arguments: [image.description])
+    guard let row, let chain = ChainID(row[1] as String),
+      let architecture = Architecture(rawValue: row[2]),
+      let manifest = (row[5] as String?).flatMap({ Digest($0) })
+    else { return nil }
+    let id: Int64 = row[0]
+    let layers = try Row.fetchAll(
+      database,
+      sql: """
+        SELECT object.key, object.size,
+          (SELECT encoding.csize FROM encoding WHERE encoding.object = object.id
+           ORDER BY encoding.id DESC LIMIT 1)
+        FROM edge JOIN object ON object.id = edge.needed
+        WHERE edge.holder = ? AND edge.role = 'layer' ORDER BY edge.position
+        """, arguments: [id])
+    return ImageRecord(
+      id: image, chain: chain, architecture: architecture, impure: row[3], manifest: manifest,
+      layers: layers.compactMap { DiffID($0[0] as String) },
+      size: ByteCount(layers.reduce(0) { $0 + ($1[1] as Int64) }),
+      compressedSize: ByteCount(layers.reduce(0) { $0 + (($1[2] as Int64?) ?? 0) }),
+      recordedAt: row[4],
+      tags: try String.fetchAll(
+        database, sql: "SELECT name FROM tag WHERE image = ? ORDER BY name", arguments: [id]))
+  }
+
+  /// All layers, oldest first.
+  package func layers() throws(CatalogError) -> [LayerRecord] {
+    try read { database in
+      try Row.fetchAll(
+        database,
+        sql: """
+          SELECT object.key, state, size, allocated, created_at,
+            (SELECT csize FROM encoding WHERE encoding.object = object.id
+             ORDER BY id DESC LIMIT 1),
+            (SELECT COUNT(DISTINCT holder) FROM edge
+             WHERE needed = object.id AND role = 'layer'),
+            (SELECT recipe || ' ' || ordinal FROM step WHERE layer = object.id
+             ORDER BY built_at DESC, rowid DESC LIMIT 1),
+            EXISTS (SELECT 1 FROM step WHERE layer = object.id AND impure)
+          FROM object WHERE kind = 'layer' ORDER BY created_at, object.id
+          """
+      ).compactMap { row in
+        guard let id = DiffID(row[0] as String), let state = ObjectState(rawValue: row[1])
+        else { return nil }
+        return LayerRecord(
+          id: id, state: state, size: ByteCount(row[2] as Int64),
+          compressedSize: ByteCount((row[5] as Int64?) ?? 0),
+          allocated: ByteCount(row[3] as Int64), images: row[6], madeBy: row[7], impure: row[8],
+          createdAt: row[4])
+      }
+    }
+  }
+}

@@ -1,0 +1,159 @@
+internal import GRDB
+internal import Host
+package import Vocabulary
+
+/// A step that has been run before: the readable text of its key, and what came out.
+package struct StepRecord: Sendable, Hashable {
+  package let key: StepKey
+  /// The sorted, readable record whose digest the key is.
+  package let record: String
+  package let layer: DiffID
+  package let recipe: String
+  /// Which step of the recipe, from 0.
+  package let ordinal: Int
+  package let impure: Bool
+  package let buildMilliseconds: Int64
+  package let builtAt: Int64
+
+  package init(
+    key: StepKey, record: String, layer: DiffID, recipe: String, ordinal: Int, impure: Bool,
+    buildMilliseconds: Int64, builtAt: Int64 = 0
+  ) {
+    self.key = key
+    self.record = record
+    self.layer = layer
+    self.recipe = recipe
+    self.ordinal = ordinal
+    self.impure = impure
+    self.buildMilliseconds = buildMilliseconds
+    self.builtAt = builtAt
+  }
+}
+
+extension Catalog {
+  /// The layer of a step that was run before, if it is still there, kept for the lease.
+  package func knownStep(_ key: StepKey, _ lease: Lease) throws(CatalogError) -> DiffID? {
+    try knownSteps([key], lease)[key]
+  }
+
+  /// Many at once, in one transaction. Only steps whose layer is ready are in the answer.
+  package func knownSteps(
+    _ keys: [StepKey], _ lease: Lease
+  ) throws(CatalogError) -> [StepKey: DiffID] {
+    try write { database in
+      var known: [StepKey: DiffID] = [:]
+      for key in keys {
+        let row = try Row.fetchOne(
+          database,
+          sql: """
+            SELECT object.id, object.key FROM step JOIN object ON object.id = step.layer
+            WHERE step.key = ? AND object.state = 'ready'
+            """, arguments: [key.description])
+        guard let row, let layer = DiffID(row[1] as String) else { continue }
+        try refer(lease, to: row[0], database)
+        known[key] = layer
+      }
+      return known
+    }
+  }
+
+  /// Remembers what a step gave. Its layer must be ready. Same key again: the newer one counts.
+  package func recordStep(_ step: StepRecord) throws(CatalogError) {
+    try write { database in
+      let layer = try requireReady(.layer(step.layer), database)
+      try database.execute(
+        sql: """
+          INSERT OR REPLACE INTO step
+            (key, record, layer, recipe, ordinal, impure, build_ms, built_at)
+          VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+          """,
+        arguments: [
+          step.key.description, step.record, layer, step.recipe, step.ordinal, step.impure,
+          step.buildMilliseconds, clock(),
+        ])
+    }
+  }
+
+  /// What was last run at this place of the recipe: compare its record with the new one to say
+  /// which field made the key differ.
+  package func nearestRecord(
+    recipe: String, ordinal: Int
+  ) throws(CatalogError) -> StepRecord? {
+    try read { database in
+      let row = try Row.fetchOne(
+        database,
+        sql: """
+          SELECT step.key, record, object.key, impure, build_ms, built_at
+          FROM step JOIN object ON object.id = step.layer
+          WHERE recipe = ? AND ordinal = ? ORDER BY built_at DESC, step.rowid DESC LIMIT 1
+          """, arguments: [recipe, ordinal])
+      guard let row, let key = StepKey(row[0] as String), let layer = DiffID(row[2] as String)
+      else { return nil }
+      return StepRecord(
+        key: key, record: row[1], layer: layer, recipe: recipe, ordinal: ordinal,
+        impure: row[3], buildMilliseconds: row[4], builtAt: row[5])
+    }
+  }
+
+  /// Asks for the right to do a piece of work that only one process should do at a time, as in
+  /// `step/sha256:…`. It is given back with `finish` or with the end of the lease.
+  package func claim(_ work: String, _ lease: Lease) throws(CatalogError) -> Turn {
+    try write { database in
+      let row = try Row.fetchOne(
+        database,
+        sql: """
+          SELECT lease.id, lease.purpose, lease.pid FROM claim JOIN lease ON lease.id = claim.lease
+          WHERE claim.work = ?
+          """, arguments: [work])
+      if let row, row[0] != lease.id, FileLock.isHeld(lockPath(row[0])) {
+        return .writtenBy(purpose: row[1], pid: row[2])
+      }
+      do {
+        try database.execute(
+          sql: "INSERT OR REPLACE INTO claim (work, lease) VALUES (?, ?)",
+          arguments: [work, lease.id])
+      } catch let error as DatabaseError
+        where error.extendedResultCode == .SQLITE_CONSTRAINT_FOREIGNKEY
+      {
+        throw CatalogError.leaseEnded(purpose: lease.purpose)
+      }
+      return .write
+    }
+  }
+
+  /// Gives a claim back.
+  package func finish(_ work: String, _ lease: Lease) throws(CatalogError) {
+    try write { database in
+      try database.execute(
+        sql: "DELETE FROM claim WHERE work = ? AND lease = ?", arguments: [work, lease.id])
+    }
+  }
+
+  /// Waits until the step is known or it is our turn to run it: `nil` means run it, publish the
+  /// layer, `recordStep`, `finishStep`. `whileWaiting` is called about ten times a second with
+  /// who is at it; what it throws ends the waiting.
+  package func awaitStep(
+    _ key: StepKey, _ lease: Lease,
+    whileWaiting: (_ purpose: String, _ pid: Int32) throws -> Void
+  ) throws -> DiffID? {
+    while true {
+      if let known = try knownStep(key, lease) { return known }
+      switch try claim(Self.work(key), lease) {
+      case .alreadyReady, .write:
+        // It may have become known between the look and the claim.
+        guard let known = try knownStep(key, lease) else { return nil }
+        try finishStep(key, lease)
+        return known
+      case .writtenBy(let purpose, let pid):
+        try whileWaiting(purpose, pid)
+        pause(milliseconds: 100)
+      }
+    }
+  }
+
+  package func finishStep(_ key: StepKey, _ lease: Lease) throws(CatalogError) {
+    try finish(Self.work(key), lease)
+  }
+
+  private static func work(_ key: StepKey) -> String { "step/\(key)" }
+}
