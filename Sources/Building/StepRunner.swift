@@ -1,0 +1,227 @@
+internal import Glibc
+package import Host
+package import Vocabulary
+
+/// Runs one step and normalises what it changed. Inside a user and mount namespace of its own,
+/// as root there: see `Worker`.
+package struct StepRunner {
+  private let job: StepJob
+  private let onLine: (String) -> Void
+
+  package init(_ job: StepJob, onLine: @escaping (String) -> Void) {
+    self.job = job
+    self.onLine = onLine
+  }
+
+  /// Afterwards `job.upper` holds the normalised changes.
+  package func run() throws(BuildingError) {
+    do {
+      for directory in [job.upper, job.scratch, job.root, job.lowerRoot] {
+        try Files.makeDirectories(directory)
+      }
+      try Files.setMode(job.upper, 0o755)
+    } catch {
+      throw .host(error)
+    }
+    switch job.work {
+    case .bootstrap(let suite, let repository, let packages):
+      try bootstrap(suite: suite, repository: repository, packages: packages)
+    case .install(let packages, let repository):
+      try install(packages, from: repository)
+    case .script(let script, let user):
+      try run(script: script, user: user)
+    case .copy(let files):
+      try copy(files)
+    }
+    try normalise()
+  }
+
+  private func normalise() throws(BuildingError) {
+    do {
+      var lowerPath: String?
+      if let only = job.lower.first {
+        // overlayfs without an upper directory wants two lower ones; one is shown by a bind.
+        if job.lower.count == 1 {
+          try Mounts.bind("\(job.trees)/\(only)", at: job.lowerRoot)
+        } else {
+          try Mounts.overlay(trees: job.lower, in: job.trees, at: job.lowerRoot)
+        }
+        lowerPath = job.lowerRoot
+      }
+      let tree = try OwnedDescriptor.open(job.upper, .directory)
+      try TreeNormaliser(date: job.date, lowerPath: lowerPath).apply(to: tree)
+      if lowerPath != nil { try Mounts.unmount(job.lowerRoot) }
+    } catch {
+      throw .host(error)
+    }
+  }
+
+  // MARK: In the sandbox
+
+  private func sandbox() -> StepSandbox {
+    StepSandbox(
+      trees: job.trees, lower: job.lower, upper: job.upper, work: job.scratch, root: job.root,
+      date: job.date, environment: job.environment, hasNetwork: job.hasNetwork)
+  }
+
+  private func install(_ packages: [String], from repository: String) throws(BuildingError) {
+    var sandbox = sandbox()
+    sandbox.readable["/run/hutch/repository"] = repository
+    sandbox.files["apt.conf"] = OfflineApt.configuration
+    sandbox.files["sources.list"] = OfflineApt.sources
+    sandbox.files["step"] = OfflineApt.script(installing: packages)
+    let names = packages.map { $0.prefix(while: { $0 != "=" }) }
+    try run(sandbox, ["/bin/sh", "-e", "/run/hutch/step"], what: "apt " + names.joined(separator: " "))
+  }
+
+  private func run(script: String, user: String?) throws(BuildingError) {
+    var sandbox = sandbox()
+    sandbox.files["step"] = script.hasSuffix("\n") ? script : script + "\n"
+    var command = ["/bin/sh", "-e", "/run/hutch/step"]
+    if let user {
+      command = ["/usr/sbin/runuser", "-u", user, "--"] + command
+      sandbox.environment["USER"] = user
+    }
+    let first = script.split(separator: "\n").first.map(String.init) ?? ""
+    let more = script.split(separator: "\n").count > 1 ? " …" : ""
+    try run(sandbox, command, what: "run \(first)\(more)")
+  }
+
+  private func run(
+    _ sandbox: StepSandbox, _ arguments: [String], what: String
+  ) throws(BuildingError) {
+    let command = Command(
+      arguments[0], Array(arguments.dropFirst()), environment: sandbox.variables)
+    var tail: [String] = []
+    do {
+      let result = try Processes.run(
+        merged(command), milliseconds: job.seconds.map { $0 * 1000 },
+        isolation: sandbox.isolation,
+        onErrorLine: { line in
+          tail.append(line)
+          if tail.count > 40 { tail.removeFirst(20) }
+          onLine(line)
+        })
+      guard result.status.isSuccess else {
+        if job.opensShell { try openShell(sandbox) }
+        throw BuildingError.stepFailed(
+          what: what, status: result.status, tail: tail.suffix(20).joined(separator: "\n"))
+      }
+    } catch let error as BuildingError {
+      throw error
+    } catch let error as HostError {
+      if case .timedOut(_, let seconds) = error {
+        throw .stepTimedOut(what: what, seconds: seconds)
+      }
+      throw .host(error)
+    } catch {
+      throw .unexpectedAnswer("\(error)")
+    }
+  }
+
+  /// Both outputs on standard error, in the order in which they were written.
+  private func merged(_ command: Command) -> Command {
+    var merged = command
+    merged.executable = "/bin/sh"
+    merged.arguments = ["-c", "exec \"$@\" 1>&2", "sh", command.executable] + command.arguments
+    return merged
+  }
+
+  /// A shell where the step stood, for a person; what it changes is thrown away.
+  private func openShell(_ sandbox: StepSandbox) throws(HostError) {
+    onLine("a shell where the step failed; leave it with `exit`:")
+    let shell = try RunningProcess.start(
+      Command("/bin/sh", ["-i"], environment: sandbox.variables), descriptors: [0, 2, 2],
+      session: false, isolation: sandbox.isolation)
+    _ = shell.wait()
+  }
+
+  // MARK: The base
+
+  private func bootstrap(
+    suite: String, repository: String, packages: [String]
+  ) throws(BuildingError) {
+    let bootstrap = Bootstrap(
+      suite: suite, repository: repository, packages: packages, target: job.upper,
+      root: job.root, date: job.date)
+    do {
+      try Processes.runChecked(
+        bootstrap.command, milliseconds: job.seconds.map { $0 * 1000 },
+        isolation: bootstrap.isolation, onErrorLine: onLine)
+    } catch {
+      throw .host(error)
+    }
+  }
+
+  // MARK: Files
+
+  private func copy(_ files: [CopiedFile]) throws(BuildingError) {
+    do {
+      try Mounts.overlay(
+        trees: job.lower, in: job.trees, upper: job.upper, work: job.scratch, at: job.root)
+      let root = try OwnedDescriptor.open(job.root, .directory)
+      for file in files { try copy(file, into: root) }
+      try Mounts.unmount(job.root)
+    } catch let error as BuildingError {
+      throw error
+    } catch let error as HostError {
+      throw .host(error)
+    } catch {
+      throw .unexpectedAnswer("\(error)")
+    }
+  }
+
+  private func copy(_ file: CopiedFile, into root: borrowing OwnedDescriptor) throws {
+    guard let parent = file.to.parent else {
+      // The root itself: only as a directory that is there anyway.
+      return
+    }
+    let directory = try makeDirectories(parent, in: root)
+    let name = Array(file.to.name)
+    switch file.contents {
+    case .directory:
+      if try directory.statusIfPresent(of: name)?.kind == .directory { return }
+      try directory.makeDirectory(name, mode: file.mode)
+    case .link(let target):
+      try directory.removeTree(name)
+      try directory.makeLink(target: Array(target.utf8), at: name)
+      return try directory.setOwner(of: name, uid: 0, gid: 0)
+    case .file(let path, let digest):
+      let source = try OwnedDescriptor.open(path, .read)
+      try directory.removeTree(name)
+      let target = try directory.openBeneath(name, .createExclusive(mode: 0o600))
+      var stream = DigestStream()
+      while true {
+        let part = try source.read(upTo: 1 << 20)
+        if part.isEmpty { break }
+        stream.update(part)
+        try target.writeAll(part)
+      }
+      if stream.finish() != digest { throw BuildingError.copiedFileChanged(path: path) }
+    }
+    try directory.setOwner(of: name, uid: 0, gid: 0)
+    try directory.setMode(of: name, file.mode)
+    // Never from the file system it came from: a checkout's times must not show.
+    try directory.setTimes(of: name, seconds: job.date.seconds)
+  }
+
+  /// Links on the way are followed as the image itself would; what is missing is made.
+  private func makeDirectories(
+    _ path: GuestPath, in root: borrowing OwnedDescriptor
+  ) throws -> OwnedDescriptor {
+    if path.isRoot { return try root.duplicate() }
+    do {
+      return try root.openInRoot(path.bytes, .directory)
+    } catch HostError.system(_, _, ENOENT) {
+      guard let above = path.parent else { return try root.duplicate() }
+      let directory = try makeDirectories(above, in: root)
+      let name = Array(path.name)
+      try directory.makeDirectory(name, mode: 0o755)
+      try directory.setMode(of: name, 0o755)
+      try directory.setTimes(of: name, seconds: job.date.seconds)
+      return try directory.openBeneath(name, .directory)
+    } catch HostError.system(_, _, ENOTDIR) {
+      throw BuildingError.notADirectory(path)
+    }
+  }
+}

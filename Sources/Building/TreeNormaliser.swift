@@ -1,0 +1,179 @@
+package import Host
+package import Vocabulary
+
+/// Applies the table to what a step changed, in place: the tree on the disk then says what its
+/// layer says, and a later step sees the same whether its parents were just built or unpacked.
+///
+/// Runs inside the user namespace that the tree's owners belong to.
+package struct TreeNormaliser {
+  private let date: SourceDate
+  private let rules: [NormalisationRule]
+  /// The parents' merged tree; `nil` for a base.
+  private let lower: Lower?
+
+  private final class Lower {
+    let root: OwnedDescriptor
+    init(_ root: consuming OwnedDescriptor) { self.root = root }
+  }
+
+  /// - Parameter lower: the merged tree of all parents, mounted read-only.
+  package init(date: SourceDate, lowerPath: String?) throws(HostError) {
+    self.date = date
+    rules = Normalisation.rules(forBase: lowerPath == nil)
+    if let lowerPath {
+      lower = Lower(try OwnedDescriptor.open(lowerPath, .directory))
+    } else {
+      lower = nil
+    }
+  }
+
+  /// Below `tree` afterwards: the rules applied, copied-up but unchanged files gone, no
+  /// modification time after the step's date, none with a fraction of a second.
+  package func apply(to tree: borrowing OwnedDescriptor) throws(HostError) {
+    try visit(tree, .root)
+    try clampTimes(of: [], in: tree, try tree.status())
+  }
+
+  private func visit(
+    _ directory: borrowing OwnedDescriptor, _ path: GuestPath
+  ) throws(HostError) {
+    for name in try directory.entries() {
+      try Interrupt.check()
+      guard let below = path.appending(name) else { continue }
+      let status = try directory.status(of: name)
+      if try apply(rule(for: below), to: name, status, in: directory) { continue }
+      switch status.kind {
+      case .directory:
+        let child = try directory.openBeneath(name, .directory)
+        try visit(child, below)
+      case .regular where try isStaleBytecode(name, status, below, in: directory):
+        try directory.unlink(name)
+        continue
+      case .regular, .symlink:
+        if try isUnchanged(name, status, below, in: directory) {
+          try directory.unlink(name)
+          continue
+        }
+      default: break
+      }
+      try clampTimes(of: name, in: directory, try directory.status(of: name))
+    }
+  }
+
+  private func rule(for path: GuestPath) -> NormalisationRule? {
+    rules.first { PathPattern.matches($0.pattern, path) }
+  }
+
+  /// Whether the entry is gone afterwards.
+  private func apply(
+    _ rule: NormalisationRule?, to name: [UInt8], _ status: FileStatus,
+    in directory: borrowing OwnedDescriptor
+  ) throws(HostError) -> Bool {
+    guard let rule, !isWhiteout(status) else { return false }
+    switch rule.action {
+    case .remove:
+      try directory.removeTree(name)
+      return true
+    case .clear where status.kind == .directory:
+      let child = try directory.openBeneath(name, .directory)
+      for entry in try child.entries() { try child.removeTree(entry) }
+    case .truncate where status.kind == .regular:
+      try replace(name, with: [], in: directory)
+    case .rewrite(let text) where status.kind == .regular:
+      try replace(name, with: Array(text.utf8), in: directory)
+    case .rewrite(let text) where status.kind == .symlink:
+      // A link here would point into the running system of whoever made it.
+      try directory.unlink(name)
+      _ = try directory.openBeneath(name, .createExclusive(mode: 0o644)).raw
+      try directory.setMode(of: name, 0o644)
+      try replace(name, with: Array(text.utf8), in: directory)
+    case .fixPasswordDates where status.kind == .regular:
+      let text = try directory.openBeneath(name, .read).readAll(limit: 16 << 20)
+      try replace(name, with: Normalisation.fixPasswordDates(text, date: date), in: directory)
+    default: break
+    }
+    return false
+  }
+
+  private func replace(
+    _ name: [UInt8], with bytes: [UInt8], in directory: borrowing OwnedDescriptor
+  ) throws(HostError) {
+    let file = try directory.openBeneath(name, .readWrite)
+    try file.truncate(to: 0)
+    try file.writeAll(bytes)
+  }
+
+  private func isWhiteout(_ status: FileStatus) -> Bool {
+    status.kind == .characterDevice && status.major == 0 && status.minor == 0
+  }
+
+  // MARK: Python's bytecode
+
+  private func isStaleBytecode(
+    _ name: [UInt8], _ status: FileStatus, _ path: GuestPath,
+    in directory: borrowing OwnedDescriptor
+  ) throws(HostError) -> Bool {
+    guard name.suffix(4).elementsEqual(".pyc".utf8),
+      let cache = path.parent, cache.name.elementsEqual("__pycache__".utf8),
+      let source = Self.source(of: name)
+    else { return false }
+    let header = try directory.openBeneath(name, .read).pread(at: 0, count: 16)
+    var modified = try directory.statusIfPresent(of: Array("../".utf8) + source)?.modified
+    if modified == nil, let place = cache.parent?.appending(source) {
+      modified = try lower?.root.statusIfPresent(of: place.bytes)?.modified
+    }
+    return !Normalisation.keepsBytecode(
+      header: header, sourceModified: modified.map { min($0, date.seconds) })
+  }
+
+  /// `__pycache__/module.cpython-313.opt-1.pyc` comes from `module.py` (PEP 3147).
+  private static func source(of name: [UInt8]) -> [UInt8]? {
+    guard let tag = name.firstRange(of: Array(".cpython-".utf8)) else { return nil }
+    return Array(name[..<tag.lowerBound]) + Array(".py".utf8)
+  }
+
+  // MARK: Copied up, not changed
+
+  private func isUnchanged(
+    _ name: [UInt8], _ status: FileStatus, _ path: GuestPath,
+    in directory: borrowing OwnedDescriptor
+  ) throws(HostError) -> Bool {
+    guard let lower, let before = try lower.root.statusIfPresent(of: path.bytes),
+      before.kind == status.kind, before.mode == status.mode, before.uid == status.uid,
+      before.gid == status.gid, before.size == status.size, before.modified == status.modified
+    else { return false }
+    let attributes = try directory.extendedAttributes(of: name).filter(Self.counts)
+    let attributesBefore = try lower.root.extendedAttributes(of: path.bytes).filter(Self.counts)
+    guard attributes.count == attributesBefore.count,
+      zip(attributes, attributesBefore).allSatisfy({ $0.name == $1.name && $0.value == $1.value })
+    else { return false }
+    if status.kind == .symlink {
+      return try directory.readLink(name) == lower.root.readLink(path.bytes)
+    }
+    let after = try directory.openBeneath(name, .read)
+    let original = try lower.root.openBeneath(path.bytes, .read)
+    while true {
+      let part = try after.read(upTo: 1 << 20)
+      let same = try original.read(upTo: 1 << 20)
+      if part != same { return false }
+      if part.isEmpty { return true }
+    }
+  }
+
+  private static func counts(_ attribute: (name: [UInt8], value: [UInt8])) -> Bool {
+    !attribute.name.starts(with: "user.overlay.".utf8)
+      && !attribute.name.starts(with: "trusted.overlay.".utf8)
+  }
+
+  // MARK: Times
+
+  private func clampTimes(
+    of name: [UInt8], in directory: borrowing OwnedDescriptor, _ status: FileStatus
+  ) throws(HostError) {
+    if isWhiteout(status) { return }
+    let clamped = min(status.modified, date.seconds)
+    if clamped != status.modified || status.modifiedNanoseconds != 0 {
+      try directory.setTimes(of: name, seconds: clamped)
+    }
+  }
+}

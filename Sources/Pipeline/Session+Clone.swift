@@ -1,0 +1,100 @@
+package import Catalog
+package import Disks
+package import Host
+package import Vocabulary
+
+/// What a new VM should be like; `nil` means as the image's recipe has it.
+package struct MachineWishes: Sendable, Hashable {
+  package var cpus: Int?
+  package var memory: ByteCount?
+  package var disk: ByteCount?
+
+  package init(cpus: Int? = nil, memory: ByteCount? = nil, disk: ByteCount? = nil) {
+    self.cpus = cpus
+    self.memory = memory
+    self.disk = disk
+  }
+}
+
+package struct CloneRequest: Sendable {
+  package var image: String
+  package var name: String?
+  package var count: Int
+  package var machine: MachineWishes
+  package var mayBuild: Bool
+
+  package init(
+    image: String, name: String? = nil, count: Int = 1, machine: MachineWishes = MachineWishes(),
+    mayBuild: Bool = true
+  ) {
+    self.image = image
+    self.name = name
+    self.count = count
+    self.machine = machine
+    self.mayBuild = mayBuild
+  }
+}
+
+extension Session {
+  /// Makes VMs of an image. Each is a committed row and a small overlay on the image's disk;
+  /// nothing of this depends on the size of the image or of the store.
+  package func clone(_ request: CloneRequest) throws -> [VMRecord] {
+    if let name = request.name, !VMNames.isValid(name) { throw PipelineError.badVMName(name) }
+    let lease = try catalog.lease(for: "clone \(request.image)")
+    defer { lease.release() }
+    let ready = try readyImage(request.image, mayBuild: request.mayBuild, lease)
+    let machine = try machine(of: ready.image, wishes: request.machine)
+    let vms = try newVMs(request, ready, machine)
+    do {
+      try catalog.createVMs(vms)
+    } catch CatalogError.nameTaken(let name) {
+      throw PipelineError.vmExists(name)
+    }
+    // The rows are the clones. The files come from them and are made again where one is missing.
+    for vm in vms { try writeOverlay(name: vm.name, size: vm.diskSize, disk: ready.disk) }
+    return try vms.map { try catalog.vm(named: $0.name) }
+  }
+
+  private func newVMs(
+    _ request: CloneRequest, _ ready: ReadyImage, _ machine: MachineSettings
+  ) throws -> [NewVM] {
+    let taken = Set(try request.name == nil ? catalog.vms().map(\.name) : [])
+    var names = taken
+    return (0..<request.count).map { index in
+      let name: String
+      if let wanted = request.name {
+        name = request.count == 1 ? wanted : "\(wanted)-\(index + 1)"
+      } else {
+        name = freshName(image: request.image, taken: &names)
+      }
+      return NewVM(
+        name: name, image: ready.image.id, disk: ready.disk.key, boot: ready.boot.key,
+        diskSize: machine.disk, seed: Randomness.bytes(32), ephemeral: false, cpus: machine.cpus,
+        memory: machine.memory)
+    }
+  }
+
+  /// Two words; with thousands of VMs of one image also a number.
+  func freshName(image: String, taken: inout Set<String>) -> String {
+    let stem = RecipeFinder.stem(of: image)
+    for _ in 0..<8 {
+      let name = VMNames.random(image: stem)
+      if taken.insert(name).inserted { return name }
+    }
+    while true {
+      let number = Randomness.bytes(3).reduce(0) { $0 << 8 | Int($1) } % 1_000_000
+      let name = "\(VMNames.random(image: stem))-\(number)"
+      if taken.insert(name).inserted { return name }
+    }
+  }
+
+  /// The clone's own file: a few clusters that say "as the disk below".
+  func writeOverlay(name: String, size: ByteCount, disk: DiskFile) throws {
+    let folder = layout.virtualMachine(name)
+    try Files.makeDirectories(folder, mode: 0o700)
+    try QCOW2Overlay(
+      virtualSize: size, backingName: "../../disks/\(Files.name(of: disk.path))",
+      backingFormat: .raw
+    ).write(to: folder + "/overlay.qcow2", durable: false)
+  }
+}

@@ -1,0 +1,27 @@
+package import Catalog
+package import Vocabulary
+
+extension Session {
+  package func images() throws -> [ImageRecord] { try catalog.images() }
+
+  /// Of one image, the lowest first, or of the whole store.
+  package func layers(of image: String?) throws -> [LayerRecord] {
+    let all = try catalog.layers()
+    guard let image else { return all }
+    let byID = Dictionary(uniqueKeysWithValues: all.map { ($0.id, $0) })
+    return try catalog.resolve(image).layers.compactMap { byID[$0] }
+  }
+
+  /// With states that are true now: what a dead supervisor left as running has crashed.
+  package func vms() throws -> [VMRecord] {
+    for vm in try catalog.vms() where vm.isMistaken {
+      try? catalog.setState(vm.name, .crashed)
+    }
+    return try catalog.vms()
+  }
+}
+
+extension VMRecord {
+  /// Said to be up, with nobody alive who keeps it up.
+  var isMistaken: Bool { (state == .running || state == .paused) && !supervised }
+}
