@@ -1,0 +1,78 @@
+package import Recipes
+package import Vocabulary
+
+/// What a build will do, worked out before anything is done.
+package struct BuildPlan: Sendable, CustomStringConvertible {
+  /// All steps in the order in which they run.
+  package let steps: [PlannedStep]
+  /// The layers of the first steps, which are known already.
+  package let cachedPrefix: [DiffID]
+  /// The records of the steps of `cachedPrefix`.
+  package let cachedRecords: [StepRecord]
+
+  /// The steps after `cachedPrefix`. The record of the first one is known now, that of each later
+  /// one when its parent has been built; it may turn out to be known then.
+  package var stepsToRun: ArraySlice<PlannedStep> { steps[cachedPrefix.count...] }
+
+  /// The chain that the first step to run is built over; `nil` if that is the base.
+  package var cachedChain: ChainID? { ChainID(of: cachedPrefix) }
+
+  /// The date of the image: that of its last step.
+  package var date: SourceDate { steps.last?.date ?? .constant }
+
+  /// The record of the first step to run; `nil` if there is none.
+  package var firstMiss: StepRecord? { stepsToRun.first?.record(over: cachedChain) }
+
+  /// One line for each step, for `--explain`: whether it is cached, its name, what it does, its key.
+  package var description: String {
+    var lines: [String] = []
+    for (index, step) in steps.enumerated() {
+      let isCached = index < cachedPrefix.count
+      let key: String
+      if isCached {
+        key = cachedRecords[index].key.digest.short
+      } else if index == cachedPrefix.count, let firstMiss {
+        key = firstMiss.key.digest.short
+      } else {
+        key = "follows the step before"
+      }
+      lines.append("\(isCached ? "cached" : "run   ")  \(step.id)  \(step.summary)  [\(key)]")
+    }
+    return lines.joined(separator: "\n")
+  }
+}
+
+/// One step with all that is needed to run it.
+package struct PlannedStep: Sendable {
+  package let id: StepID
+  package let action: PlannedAction
+  package let options: StepOptions
+  /// `SOURCE_DATE_EPOCH`, and the newest time that a file of the layer may have.
+  package let date: SourceDate
+  /// One line for people.
+  package let summary: String
+  /// All of the record but the parent.
+  let values: [String: String]
+
+  /// Whether the result depends on more than the record says.
+  package var isImpure: Bool { options.network }
+
+  /// What the layer depends on, now that its parent is known; `nil` is the parent of the base.
+  package func record(over parent: ChainID?) -> StepRecord {
+    var values = values
+    values["parent"] = parent?.description ?? "none"
+    return StepRecord(values)
+  }
+}
+
+/// What to do, with the inputs to do it with.
+package enum PlannedAction: Sendable, Hashable {
+  /// A fresh Debian of exactly these packages.
+  case bootstrap(suite: String, packages: [LockedPackage])
+  /// `packages` are what must be there to install what `request` asks for, dependencies included;
+  /// what the parents have already is not among them.
+  case apt(AptRequest, packages: [LockedPackage])
+  /// `files` are sorted by path.
+  case copy(CopyRequest, files: [CopiedFile])
+  case run(RunRequest)
+}

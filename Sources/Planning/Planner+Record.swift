@@ -1,0 +1,61 @@
+internal import Recipes
+internal import Vocabulary
+
+extension Planner {
+  /// All fields of a step's record but `parent`, which is known only when the parent is.
+  func recordValues(
+    _ action: PlannedAction, options: StepOptions, date: SourceDate,
+    environment: [String: String], user: String?
+  ) -> [String: String] {
+    var values = [
+      "architecture": architecture.rawValue,
+      "date": date.description,
+      "format": String(StepRecord.format),
+      "normaliser": String(normaliser),
+    ]
+    switch action {
+    case .bootstrap(let suite, let packages):
+      // The base comes before all configuration: recipes that differ in it share the base.
+      values["configuration"] = "none"
+      values["kind"] = "bootstrap"
+      values["bootstrap.suite"] = suite
+      add(packages, to: &values)
+      return values
+    case .apt(let request, let packages):
+      values["kind"] = "apt"
+      values["apt.packages"] = request.packages.joined(separator: " ")
+      values["apt.recommends"] = String(request.recommends)
+      values["apt.upgrade"] = String(request.upgrade)
+      add(packages, to: &values)
+    case .copy(let request, let files):
+      values["kind"] = "copy"
+      values["copy.to"] = Escape.word(request.target.bytes)
+      for file in files {
+        values["copy.file." + Escape.word(file.path.bytes)] = file.recorded(asked: request.mode)
+      }
+    case .run(let request):
+      values["kind"] = "run"
+      values["run.script"] = Digest.of(request.script).description
+      values["run.network"] = String(options.network)
+      values["run.secrets"] = options.secrets.joined(separator: " ")
+      values["run.user"] = options.user ?? "root"
+    }
+    values["configuration"] = configuration(environment, user: user).description
+    return values
+  }
+
+  private func add(_ packages: [LockedPackage], to values: inout [String: String]) {
+    for package in packages {
+      values["input.\(package.name):\(package.architecture)"] =
+        "\(package.version) \(package.digest)"
+    }
+  }
+
+  /// Two recipes with equal steps can differ in what is in effect; of the machine only its user
+  /// says something about the image's content.
+  private func configuration(_ environment: [String: String], user: String?) -> Digest {
+    var lines = environment.map { "env.\($0.key)=\($0.value)" }.sorted()
+    lines.append("user=\(user ?? "root")")
+    return Digest.of(lines.map { $0 + "\n" }.joined())
+  }
+}

@@ -1,0 +1,136 @@
+package import Recipes
+package import Vocabulary
+
+/// Why there is no plan.
+package enum PlanningError: Failure {
+  /// The lock does not hold the inputs of the step.
+  case notLocked(step: StepID, reason: String)
+  /// Nobody read the files of a copy step.
+  case filesNotRead(step: StepID, source: String)
+  /// There is nothing to copy.
+  case nothingToCopy(step: StepID, source: String)
+
+  package var kind: FailureKind { .badInput }
+
+  package var message: String {
+    switch self {
+    case .notLocked(let step, let reason):
+      "the lock does not hold the inputs of step \"\(step)\": \(reason)"
+    case .filesNotRead(let step, let source):
+      "the files of \"\(source)\", which step \"\(step)\" copies, have not been read"
+    case .nothingToCopy(let step, let source):
+      "step \"\(step)\" copies \"\(source)\", and there is nothing in it"
+    }
+  }
+
+  package var hint: String? {
+    switch self {
+    case .notLocked: "build without --locked to complete the lock"
+    case .filesNotRead, .nothingToCopy: nil
+    }
+  }
+}
+
+/// Recipe + lock + what is known → plan.
+package struct Planner: Sendable {
+  /// Changes when normalisation after a step changes: layers made before are not the same then.
+  package let normaliser: Int
+  package let architecture: Architecture
+
+  package init(normaliser: Int, architecture: Architecture) {
+    self.normaliser = normaliser
+    self.architecture = architecture
+  }
+
+  /// - Parameters:
+  ///   - lock: What `chain` was locked with.
+  ///   - files: For each copy step what it copies, in any order.
+  ///   - known: The layer of a key that was built before. Asked in order up to the first miss; what
+  ///     it throws passes through.
+  /// - Throws: `PlanningError` if the lock or the files are not complete.
+  package func plan(
+    _ chain: RecipeChain, lock: Lock?, files: [StepID: [CopiedFile]],
+    known: (StepKey) throws -> DiffID?
+  ) throws -> BuildPlan {
+    let steps = try self.steps(chain, lock: lock, files: files)
+    var layers: [DiffID] = []
+    var records: [StepRecord] = []
+    for step in steps {
+      let record = step.record(over: ChainID(of: layers))
+      guard let layer = try known(record.key) else { break }
+      layers.append(layer)
+      records.append(record)
+    }
+    return BuildPlan(steps: steps, cachedPrefix: layers, cachedRecords: records)
+  }
+
+  /// The steps of a chain as far as the lock goes: those before the first whose inputs it does not
+  /// hold. `lock` builds them, since the next step is resolved over them.
+  package func lockedSteps(
+    _ chain: RecipeChain, lock: Lock?, files: [StepID: [CopiedFile]]
+  ) throws(PlanningError) -> [PlannedStep] {
+    let states = LockCheck.states(of: chain, lock: lock, architecture: architecture)
+    let count = states.firstIndex { !$0.isComplete } ?? states.count
+    return try steps(chain, states: Array(states[..<count]), files: files)
+  }
+
+  private func steps(_ chain: RecipeChain, lock: Lock?, files: [StepID: [CopiedFile]])
+    throws(PlanningError) -> [PlannedStep]
+  {
+    let states = LockCheck.states(of: chain, lock: lock, architecture: architecture)
+    return try steps(chain, states: states, files: files)
+  }
+
+  /// One planned step for each of `states`; the date of each is the newest up to it.
+  private func steps(
+    _ chain: RecipeChain, states: [LockState], files: [StepID: [CopiedFile]]
+  ) throws(PlanningError) -> [PlannedStep] {
+    var date: SourceDate?
+    var steps: [PlannedStep] = []
+    for (step, state) in zip(chain.steps, states) {
+      let action = try action(of: step, state: state, files: files[step.id])
+      if case .locked(let entry) = state { date = max(date ?? entry.date, entry.date) }
+      let stepDate = date ?? .constant
+      let environment = chain.environment(through: step.recipeIndex)
+      let user = chain.machine(through: step.recipeIndex).user
+      steps.append(
+        PlannedStep(
+          id: step.id, action: action, options: step.options, date: stepDate,
+          summary: step.action.summary,
+          values: recordValues(
+            action, options: step.options, date: stepDate, environment: environment, user: user)))
+    }
+    return steps
+  }
+
+  private func action(of step: ChainStep, state: LockState, files: [CopiedFile]?)
+    throws(PlanningError) -> PlannedAction
+  {
+    switch step.action {
+    case .bootstrap(let suite):
+      return .bootstrap(suite: suite, packages: try packages(of: step, state))
+    case .apt(let request):
+      return .apt(request, packages: try packages(of: step, state))
+    case .copy(let request):
+      guard let files else {
+        throw .filesNotRead(step: step.id, source: request.source)
+      }
+      guard !files.isEmpty else {
+        throw .nothingToCopy(step: step.id, source: request.source)
+      }
+      return .copy(request, files: files.sorted())
+    case .run(let request):
+      return .run(request)
+    }
+  }
+
+  private func packages(of step: ChainStep, _ state: LockState) throws(PlanningError)
+    -> [LockedPackage]
+  {
+    switch state {
+    case .locked(let entry): return entry.packages
+    case .stale(let reason): throw .notLocked(step: step.id, reason: reason)
+    case .missing, .notNeeded: throw .notLocked(step: step.id, reason: "it has no entry")
+    }
+  }
+}

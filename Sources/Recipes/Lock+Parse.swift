@@ -1,0 +1,151 @@
+internal import Vocabulary
+
+extension Lock {
+  /// Either the lock or everything that is wrong with it. Strict: a lock is written by Hutch alone,
+  /// so what Hutch would not have written is damage.
+  ///
+  /// - Parameter path: The file as mistakes name it.
+  package static func parse(_ text: String, path: String) throws(RecipeErrors) -> Lock {
+    let table = try TOMLDocument.parse(text, path: path, limit: textLimit)
+    let mistakes = MistakeCollector(path: path)
+    let root = TableReader(table, at: .beginning, "at the top level", mistakes)
+    root.require(
+      ["format", "architecture", "recipe"], optional: ["archive", "step", "kernel"])
+    if let node = table["format"] {
+      if case .integer(format) = node.value {
+      } else {
+        throw RecipeErrors(
+          path: path, place: node.place,
+          message: "this version of hutch reads locks of format \(format) only",
+          hint: "remove the file and lock again, or use a newer hutch")
+      }
+    }
+    let architecture = root.parsed("architecture", "amd64 or arm64") { Architecture(rawValue: $0) }
+    let lock = Lock(
+      architecture: architecture ?? .amd64,
+      recipes: root.readers("recipe", "in [[recipe]]").compactMap(readRecipe),
+      archives: root.readers("archive", "in [[archive]]").compactMap(readArchive),
+      steps: root.readers("step", "in [[step]]", limit: 5000).compactMap(readStep),
+      kernel: root.reader("kernel", "in [kernel]").flatMap(readKernel))
+    lock.checkRecipes(root)
+    try mistakes.finish()
+    return lock
+  }
+
+  private func checkRecipes(_ root: TableReader) {
+    let names = recipes.map(\.name)
+    if Set(names).count != names.count, let node = root.table["recipe"] {
+      root.refuse(node, "the lock holds a recipe twice")
+    }
+    for (step, reader) in zip(steps, root.readers("step", "in [[step]]", limit: 5000))
+    where !names.contains(step.id.recipe) {
+      reader.mistakes.add(
+        reader.place, "the step is of a recipe \"\(step.id.recipe)\" that the lock does not hold")
+    }
+  }
+
+  private static func readRecipe(_ table: TableReader) -> LockedRecipe? {
+    table.require(["name", "sha256"], optional: ["text"])
+    let name = table.string("name", "a recipe's name", accept: Names.isRecipe)
+    let digest = table.digest("sha256")
+    let text = table.string("text", limit: RecipeParser.textLimit)
+    guard let name, let digest else { return nil }
+    if let text, let node = table.table["text"], Digest.of(text) != digest {
+      table.refuse(node, "the text of recipe \"\(name)\" does not have the digest given for it")
+    }
+    return LockedRecipe(name: name, digest: digest, text: text)
+  }
+
+  private static func readArchive(_ table: TableReader) -> LockedArchive? {
+    table.require(["suite", "components", "date", "inrelease", "signers"])
+    let suite = table.string("suite", "the name of a suite", accept: Names.isSuite)
+    let components = table.strings("components", "a component's name", accept: Names.isSuite)
+    let signers = table.strings("signers", "a fingerprint in upper-case hex") { text in
+      40...64 ~= text.utf8.count && text.utf8.allSatisfy { "0123456789ABCDEF".utf8.contains($0) }
+    }
+    guard let suite, let components, let signers, let date = table.date("date"),
+      let inRelease = table.digest("inrelease")
+    else { return nil }
+    return LockedArchive(
+      suite: suite, components: components, date: date, inRelease: inRelease, signers: signers)
+  }
+
+  private static func readStep(_ table: TableReader) -> LockedStep? {
+    table.require(["recipe", "step", "kind", "names", "options", "ask", "date", "packages"])
+    let recipe = table.string("recipe", "a recipe's name", accept: Names.isRecipe)
+    let ordinal = table.integer("step", in: 0...Int64(RecipeParser.stepLimit))
+    let kind = table.string("kind", "\"bootstrap\" or \"apt\"") {
+      ["bootstrap", "apt"].contains($0)
+    }
+    let names = table.strings("names", "a name", accept: Names.isDebianPackage)
+    let options = table.strings("options", "an option") { text in
+      text.utf8.allSatisfy { 0x21...0x7E ~= $0 }
+    }
+    let packages = table.packages("packages")
+    guard let recipe, let ordinal, let kind, let names, let options, let packages,
+      let date = table.date("date"), let digest = table.digest("ask")
+    else { return nil }
+    let ask = StepAsk(kind: kind, names: names, options: options)
+    if let node = table.table["ask"], digest != ask.digest {
+      table.refuse(node, "\"ask\" is not the digest of kind, options and names")
+    }
+    return LockedStep(
+      id: StepID(recipe: recipe, ordinal: Int(ordinal)), ask: ask, date: date, packages: packages)
+  }
+
+  private static func readKernel(_ table: TableReader) -> LockedKernel? {
+    table.require(["date", "packages"])
+    guard let date = table.date("date"), let packages = table.packages("packages") else {
+      return nil
+    }
+    return LockedKernel(date: date, packages: packages)
+  }
+}
+
+extension TableReader {
+  fileprivate func require(_ keys: [String], optional: [String] = []) {
+    allow(keys + optional)
+    for key in keys where table[key] == nil { missing(key) }
+  }
+
+  fileprivate func digest(_ key: String) -> Digest? {
+    parsed(key, "64 lower-case hex digits") { Digest(hex: $0) }
+  }
+
+  /// Up to the year 2242: a tar header's eleven octal digits.
+  fileprivate func date(_ key: String) -> SourceDate? {
+    integer(key, in: 0...0o77_777_777_777).map(SourceDate.init)
+  }
+
+  /// The packages that are as they must be; the others are reported.
+  fileprivate func packages(_ key: String) -> [LockedPackage]? {
+    guard table[key] != nil else { return nil }
+    var seen: Set<[String]> = []
+    return readers(key, "in \"\(key)\"", limit: 20_000).compactMap { entry in
+      guard let package = entry.package() else { return nil }
+      if !seen.insert([package.name, package.architecture]).inserted {
+        entry.mistakes.add(entry.place, "package \"\(package.name)\" stands twice in one list")
+      }
+      return package
+    }
+  }
+
+  private func package() -> LockedPackage? {
+    require(["name", "version", "architecture", "path", "size", "sha256"])
+    let name = string("name", "a Debian package's name", accept: Names.isDebianPackage)
+    let version = string("version", "a Debian version", accept: Names.isDebianVersion)
+    let architecture = string("architecture", "amd64, arm64 or all") {
+      $0 == "all" || Architecture(rawValue: $0) != nil
+    }
+    let path = string("path", "a path below an archive's root") {
+      Names.isPlainRelativePath($0) && $0.hasSuffix(".deb") && !$0.contains(":")
+    }
+    let size = integer("size", in: 1...(1 << 40))
+    guard let name, let version, let architecture, let path, let size,
+      let digest = digest("sha256")
+    else { return nil }
+    return LockedPackage(
+      name: name, version: version, architecture: architecture, path: path, size: ByteCount(size),
+      digest: digest)
+  }
+}

@@ -1,0 +1,180 @@
+package import Vocabulary
+
+/// Every outside input of a chain of recipes, with its digest. Names no host: an input may come
+/// from any mirror that still has it.
+package struct Lock: Sendable, Equatable {
+  package let architecture: Architecture
+  /// The chain's recipes, root first, the leaf last.
+  package let recipes: [LockedRecipe]
+  /// The archives that the packages were resolved against, in the order in which apt saw them.
+  package let archives: [LockedArchive]
+  /// The steps that have inputs, in the order in which they run.
+  package let steps: [LockedStep]
+  /// The packages that the boot bundle's kernel and modules come from, if they are locked.
+  package let kernel: LockedKernel?
+
+  package init(
+    architecture: Architecture, recipes: [LockedRecipe], archives: [LockedArchive],
+    steps: [LockedStep], kernel: LockedKernel? = nil
+  ) {
+    self.architecture = architecture
+    self.recipes = recipes
+    self.archives = archives
+    self.steps = steps
+    self.kernel = kernel
+  }
+
+  /// What `format` must say.
+  package static let format: Int64 = 1
+  /// A lock has at most so many bytes: some 40,000 packages.
+  package static let textLimit = 16 << 20
+
+  /// The parent recipe of that name as it was when the lock was made, for
+  /// `RecipeChain.resolve(_:find:)`: with it a build reads no recipe but its own.
+  package func lookup(_ name: String) -> RecipeLookup {
+    guard let text = recipes.first(where: { $0.name == name })?.text else {
+      return .missing(searched: ["the lock"])
+    }
+    return .found(text: text, path: "\(name).toml (in the lock)")
+  }
+}
+
+package struct LockedRecipe: Sendable, Equatable {
+  package let name: String
+  /// Of its text.
+  package let digest: Digest
+  /// `nil` for the leaf, which lies beside the lock.
+  package let text: String?
+
+  package init(name: String, digest: Digest, text: String?) {
+    self.name = name
+    self.digest = digest
+    self.text = text
+  }
+
+  /// The recipes of a chain as its lock holds them.
+  package static func all(of chain: RecipeChain) -> [LockedRecipe] {
+    chain.recipes.enumerated().map { index, recipe in
+      LockedRecipe(
+        name: recipe.name, digest: recipe.digest,
+        text: index == chain.recipes.count - 1 ? nil : recipe.text)
+    }
+  }
+}
+
+/// One signed list of packages. A record of where versions came from; no step's key holds it, since
+/// it changes every day.
+package struct LockedArchive: Sendable, Equatable {
+  package let suite: String
+  package let components: [String]
+  /// `Date` of the Release file.
+  package let date: SourceDate
+  /// Of the InRelease file.
+  package let inRelease: Digest
+  /// Fingerprints of the keys that signed it, upper-case hex, sorted.
+  package let signers: [String]
+
+  package init(
+    suite: String, components: [String], date: SourceDate, inRelease: Digest, signers: [String]
+  ) {
+    self.suite = suite
+    self.components = components
+    self.date = date
+    self.inRelease = inRelease
+    self.signers = signers.sorted()
+  }
+}
+
+/// The inputs of one step.
+package struct LockedStep: Sendable, Equatable {
+  package let id: StepID
+  /// What was resolved. While it stays the same, so do the inputs.
+  package let ask: StepAsk
+  /// The newest date among the inputs. The step's date is this or its parents', if that is newer.
+  package let date: SourceDate
+  /// Sorted by name and architecture, each pair once.
+  package let packages: [LockedPackage]
+
+  package init(id: StepID, ask: StepAsk, date: SourceDate, packages: [LockedPackage]) {
+    self.id = id
+    self.ask = ask
+    self.date = date
+    self.packages = packages.sorted()
+  }
+}
+
+package struct LockedKernel: Sendable, Equatable {
+  package let date: SourceDate
+  /// Sorted by name and architecture, each pair once.
+  package let packages: [LockedPackage]
+
+  package init(date: SourceDate, packages: [LockedPackage]) {
+    self.date = date
+    self.packages = packages.sorted()
+  }
+}
+
+/// One Debian package file.
+package struct LockedPackage: Sendable, Hashable, Comparable, CustomStringConvertible {
+  package let name: String
+  package let version: String
+  /// As in the package's control file: `amd64`, `arm64` or `all`.
+  package let architecture: String
+  /// `Filename` of the archive's index: relative to the archive's root, `pool/main/…`.
+  package let path: String
+  package let size: ByteCount
+  package let digest: Digest
+
+  package init(
+    name: String, version: String, architecture: String, path: String, size: ByteCount,
+    digest: Digest
+  ) {
+    self.name = name
+    self.version = version
+    self.architecture = architecture
+    self.path = path
+    self.size = size
+    self.digest = digest
+  }
+
+  package static func < (left: LockedPackage, right: LockedPackage) -> Bool {
+    (left.name, left.architecture, left.version) < (right.name, right.architecture, right.version)
+  }
+
+  package var description: String { "\(name) \(version) \(architecture)" }
+}
+
+/// What a step asks the outside for, without how it is written: the same ask has the same inputs.
+package struct StepAsk: Sendable, Hashable {
+  /// `bootstrap` or `apt`.
+  package let kind: String
+  /// The suite, or the packages; sorted.
+  package let names: [String]
+  /// `option=value`, sorted, those that change what is resolved.
+  package let options: [String]
+
+  package init(kind: String, names: [String], options: [String]) {
+    self.kind = kind
+    self.names = names.sorted()
+    self.options = options.sorted()
+  }
+
+  /// `nil` for a step that needs nothing from outside.
+  package init?(_ action: ChainAction) {
+    switch action {
+    case .bootstrap(let suite):
+      self.init(kind: action.kind, names: [suite], options: [])
+    case .apt(let request):
+      self.init(
+        kind: action.kind, names: request.packages,
+        options: ["recommends=\(request.recommends)", "upgrade=\(request.upgrade)"])
+    case .copy, .run:
+      return nil
+    }
+  }
+
+  /// Of the ask's one spelling.
+  package var digest: Digest {
+    Digest.of(([kind] + options + names).map { $0 + "\n" }.joined())
+  }
+}

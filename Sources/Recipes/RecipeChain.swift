@@ -1,0 +1,170 @@
+internal import Vocabulary
+
+/// What the search for a recipe's name came to.
+package enum RecipeLookup: Sendable {
+  case found(text: String, path: String)
+  /// Where it was looked for, in that order.
+  case missing(searched: [String])
+}
+
+/// A recipe and all that it begins with, and what they say together.
+package struct RecipeChain: Sendable, Equatable {
+  /// From the one that begins with a Debian suite to the one that was asked for. Never empty.
+  package let recipes: [Recipe]
+  /// The suite of the first one.
+  package let suite: String
+  /// The steps of all recipes in the order in which they run, the base first.
+  package let steps: [ChainStep]
+
+  /// A chain of more recipes is a mistake.
+  static let limit = 32
+
+  package var leaf: Recipe { recipes[recipes.count - 1] }
+
+  /// `[env]` of all, a child's value before its parent's.
+  package var environment: [String: String] { environment(through: recipes.count - 1) }
+
+  /// `[machine]` of all, a child's value before its parent's.
+  package var machine: MachineSettings { machine(through: recipes.count - 1) }
+
+  /// The nearest `[network]` to the leaf, whole: lists of different recipes are not joined.
+  package var network: NetworkSettings? { recipes.last { $0.network != nil }?.network }
+
+  /// The nearest `[agent]` to the leaf.
+  package var agent: AgentSettings? { recipes.last { $0.agent != nil }?.agent }
+
+  /// Of all recipes, root first.
+  package var sealAllowances: [SealAllowance] { recipes.flatMap(\.sealAllowances) }
+
+  /// What is in effect in an image of the recipe at `index` of `recipes`.
+  package func environment(through index: Int) -> [String: String] {
+    recipes[...index].reduce(into: [:]) { result, recipe in
+      result.merge(recipe.environment) { _, child in child }
+    }
+  }
+
+  package func machine(through index: Int) -> MachineSettings {
+    recipes[...index].reduce(MachineSettings()) { $1.machine.over($0) }
+  }
+
+  /// Follows `from` until it names a Debian suite.
+  ///
+  /// - Parameter find: Looks for a recipe by name. What it throws passes through.
+  /// - Throws: `RecipeErrors` with the place of the `from` that leads nowhere or in a circle, or
+  ///   with what is wrong with a parent.
+  package static func resolve(_ leaf: Recipe, find: (String) throws -> RecipeLookup) throws
+    -> RecipeChain
+  {
+    var recipes = [leaf]
+    while case .recipe(let name) = recipes[0].origin {
+      let child = recipes[0]
+      if recipes.contains(where: { $0.name == name }) || recipes.count == limit {
+        throw RecipeErrors([cycle(closedBy: name, in: recipes)])
+      }
+      switch try find(name) {
+      case .found(let text, let path):
+        recipes.insert(try RecipeParser.parse(text: text, path: path, name: name), at: 0)
+      case .missing(let searched):
+        let places = searched.isEmpty ? "" : ", looked for in " + searched.joined(separator: ", ")
+        throw RecipeErrors(
+          path: child.path, place: child.originPlace,
+          message: "there is no recipe \"\(name)\"" + places,
+          hint: "put \"\(name).toml\" into one of these places", kind: .notFound)
+      }
+    }
+    guard case .debian(let suite) = recipes[0].origin else { preconditionFailure("the loop ended") }
+    return RecipeChain(recipes: recipes, suite: suite, steps: steps(of: recipes, suite: suite))
+  }
+
+  private static func cycle(closedBy name: String, in recipes: [Recipe]) -> RecipeMistake {
+    let names = recipes.reversed().map(\.name)
+    let circle = names.firstIndex(of: name).map { names[$0...] + [name] }
+    return RecipeMistake(
+      path: recipes[0].path, place: recipes[0].originPlace,
+      message: circle.map { "\"from\" leads in a circle: " + $0.joined(separator: " -> ") }
+        ?? "\"from\" leads through more than \(limit) recipes",
+      hint: "let one of them begin with \"debian:SUITE\"")
+  }
+
+  private static func steps(of recipes: [Recipe], suite: String) -> [ChainStep] {
+    var steps = [
+      ChainStep(
+        id: StepID(recipe: recipes[0].name, ordinal: 0), recipeIndex: 0,
+        action: .bootstrap(suite: suite), options: StepOptions(), place: recipes[0].originPlace)
+    ]
+    for (index, recipe) in recipes.enumerated() {
+      for (position, step) in recipe.steps.enumerated() {
+        steps.append(
+          ChainStep(
+            id: StepID(recipe: recipe.name, ordinal: position + 1), recipeIndex: index,
+            action: ChainAction(step.action), options: step.options, place: step.place))
+      }
+    }
+    return steps
+  }
+}
+
+/// Which step: `python 2`.
+package struct StepID: Hashable, Sendable, CustomStringConvertible {
+  package let recipe: String
+  /// Position among the recipe's steps, from 1; 0 is the base of the recipe that names a suite.
+  package let ordinal: Int
+
+  package init(recipe: String, ordinal: Int) {
+    self.recipe = recipe
+    self.ordinal = ordinal
+  }
+
+  package var description: String { "\(recipe) \(ordinal)" }
+}
+
+/// One step of a chain.
+package struct ChainStep: Sendable, Equatable {
+  package let id: StepID
+  /// Its recipe in `RecipeChain.recipes`.
+  package let recipeIndex: Int
+  package let action: ChainAction
+  package let options: StepOptions
+  /// In its recipe's text.
+  package let place: TextPlace
+}
+
+/// What a step does; each yields one layer.
+package enum ChainAction: Sendable, Hashable {
+  /// A fresh Debian: the step that has no parent.
+  case bootstrap(suite: String)
+  case apt(AptRequest)
+  case copy(CopyRequest)
+  case run(RunRequest)
+
+  init(_ action: StepAction) {
+    switch action {
+    case .apt(let request): self = .apt(request)
+    case .copy(let request): self = .copy(request)
+    case .run(let request): self = .run(request)
+    }
+  }
+
+  /// The key in a recipe, or `bootstrap`.
+  package var kind: String {
+    switch self {
+    case .bootstrap: "bootstrap"
+    case .apt: "apt"
+    case .copy: "copy"
+    case .run: "run"
+    }
+  }
+
+  /// One line for people: `apt curl git`, `copy files/x to /etc/x`, the first line of a script.
+  package var summary: String {
+    switch self {
+    case .bootstrap(let suite): return "debian:\(suite)"
+    case .apt(let request): return "apt \(request.packages.joined(separator: " "))"
+    case .copy(let request): return "copy \(request.source) to \(request.target)"
+    case .run(let request):
+      let lines = request.script.split(separator: "\n").map { $0.drop(while: { $0 == " " }) }
+      let first = lines.first { !$0.isEmpty && !$0.hasPrefix("#") && !$0.hasPrefix("set -") }
+      return "run \(Names.printable(String((first ?? lines.first ?? "").prefix(60))))"
+    }
+  }
+}

@@ -1,0 +1,151 @@
+internal import Vocabulary
+
+extension RecipeParser {
+  static let supportedKinds = ["apt", "copy", "run"]
+  static let laterKinds = ["pip", "npm", "fetch"]
+  /// Which kinds an option says something to.
+  static let options: [(name: String, kinds: [String])] = [
+    ("network", ["run"]),
+    ("secrets", ["run"]),
+    ("timeout", ["apt", "run", "pip", "npm", "fetch"]),
+    ("user", ["run"]),
+    ("venv", ["pip"]),
+    ("recommends", ["apt"]),
+    ("upgrade", ["apt", "pip", "npm"]),
+  ]
+
+  static func readStep(_ step: TableReader) -> RecipeStep? {
+    let kinds = supportedKinds + laterKinds
+    step.allow(kinds + options.map(\.name))
+    let present = kinds.filter { step.table[$0] != nil }
+    guard let kind = present.first else {
+      step.mistakes.add(
+        step.place, "a step must have one of the keys \(kinds.joined(separator: ", "))")
+      return nil
+    }
+    guard present.count == 1 else {
+      step.mistakes.add(
+        step.place, "a step does one thing, and this one has \(present.joined(separator: " and "))",
+        hint: "write one [[step]] for each")
+      return nil
+    }
+    if laterKinds.contains(kind) {
+      step.mistakes.add(
+        step.table[kind]?.keyPlace ?? step.place,
+        "\"\(kind)\" steps are not supported by this version yet",
+        hint: "use \(supportedKinds.joined(separator: ", "))")
+      return nil
+    }
+    for option in options where !option.kinds.contains(kind) {
+      guard let node = step.table[option.name] else { continue }
+      step.mistakes.add(
+        node.keyPlace, "\"\(option.name)\" says nothing to a step with \"\(kind)\"",
+        hint: "it is for \(option.kinds.joined(separator: ", "))")
+    }
+    let options = readOptions(step)
+    guard let action = readAction(kind, step) else { return nil }
+    return RecipeStep(action: action, options: options, place: step.place)
+  }
+
+  private static func readAction(_ kind: String, _ step: TableReader) -> StepAction? {
+    switch kind {
+    case "apt": readPackages(step).map(StepAction.apt)
+    case "copy": readCopy(step).map(StepAction.copy)
+    default: readScript(step).map(StepAction.run)
+    }
+  }
+
+  private static func readOptions(_ step: TableReader) -> StepOptions {
+    StepOptions(
+      network: step.boolean("network") ?? false,
+      secrets: step.strings("secrets", "a name for a secret", accept: Names.isSecret) ?? [],
+      timeoutSeconds: readTimeout(step),
+      user: step.string("user", "the name of a user", accept: Names.isUser))
+  }
+
+  private static func readTimeout(_ step: TableReader) -> Int64? {
+    if case .integer? = step.table["timeout"]?.value {
+      return step.integer("timeout", in: 1...86400)
+    }
+    return step.parsed("timeout", "a time up to 24h, such as \"90s\", \"10m\" or \"2h\"") { text in
+      let units: [Substring: Int64] = ["s": 1, "m": 60, "h": 3600]
+      guard let unit = units[text.suffix(1)],
+        let number = Int64(text.dropLast()), 1...86400 ~= number, number * unit <= 86400
+      else { return nil }
+      return number * unit
+    }
+  }
+
+  private static func readPackages(_ step: TableReader) -> AptRequest? {
+    guard let entries = step.strings("apt") else { return nil }
+    var packages: Set<String> = []
+    for (text, node) in entries {
+      let shown = Names.printable(text)
+      if !Names.isDebianPackage(text) {
+        step.refuse(
+          node, "\"\(shown)\" is not the name of a Debian package",
+          hint: text.contains("=")
+            ? "name the package only: versions stand in the lock"
+            : "names have lower-case letters, digits, \"+\", \"-\" and \".\"")
+      } else if !packages.insert(text).inserted {
+        step.refuse(node, "\"\(shown)\" stands twice in \"apt\"", hint: "remove one of them")
+      }
+    }
+    if entries.isEmpty, let node = step.table["apt"] {
+      step.refuse(node, "\"apt\" names no package", hint: "remove the step")
+    }
+    return AptRequest(
+      packages: Array(packages), recommends: step.boolean("recommends") ?? false,
+      upgrade: step.boolean("upgrade") ?? false)
+  }
+
+  private static func readScript(_ step: TableReader) -> RunRequest? {
+    guard let node = step.table["run"], let script = step.string("run", limit: 256 << 10) else {
+      return nil
+    }
+    if script.utf8.allSatisfy({ $0 == 0x20 || $0 == 0x0A || $0 == 0x09 }) {
+      step.refuse(node, "\"run\" has nothing to run", hint: "remove the step")
+    }
+    return RunRequest(script: script)
+  }
+
+  private static func readCopy(_ step: TableReader) -> CopyRequest? {
+    guard let copy = step.reader("copy", "in \"copy\"") else { return nil }
+    copy.allow(["from", "to", "mode"])
+    for key in ["from", "to"] where copy.table[key] == nil { copy.missing(key) }
+    let source = copy.parsed(
+      "from", "a path below the recipe's directory, relative and without \"..\""
+    ) { text -> String? in
+      guard !text.hasPrefix("/"), let path = GuestPath(text), !path.isRoot,
+        Names.isPrintable(text)
+      else { return nil }
+      return String(path.description.dropFirst())
+    }
+    let target = copy.parsed("to", "an absolute path without \"..\" and without a slash at its end")
+    { text -> GuestPath? in
+      guard text.hasPrefix("/"), !text.hasSuffix("/"), let path = GuestPath(text) else {
+        return nil
+      }
+      return path
+    }
+    if let target, let node = copy.table["to"], let place = firstVolatile(target) {
+      copy.refuse(node, "\"to\" lies below \"\(place)\", which is no part of an image")
+    }
+    let mode = copy.parsed("mode", "three or four octal digits, such as \"0644\"") {
+      text -> UInt32? in
+      guard 3...4 ~= text.utf8.count, text.utf8.allSatisfy({ 0x30...0x37 ~= $0 }) else {
+        return nil
+      }
+      return UInt32(text, radix: 8)
+    }
+    guard let source, let target else { return nil }
+    return CopyRequest(source: source, target: target, mode: mode)
+  }
+
+  /// What a VM mounts over; a file copied there could never be seen.
+  private static func firstVolatile(_ path: GuestPath) -> String? {
+    ["/dev", "/proc", "/sys", "/run", "/tmp"].first { name in
+      GuestPath(name).map(path.isWithin) ?? false
+    }
+  }
+}

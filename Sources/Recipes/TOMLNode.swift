@@ -1,0 +1,171 @@
+internal import TOMLKit
+
+/// A TOML value with its place.
+struct TOMLNode {
+  indirect enum Value {
+    case string(String)
+    case integer(Int64)
+    case boolean(Bool)
+    case array([TOMLNode])
+    case table([String: TOMLNode])
+    /// Numbers with a fraction, dates, times: nothing of ours is written with them.
+    case other(String)
+  }
+
+  let value: Value
+  /// Where the value begins.
+  let place: TextPlace
+  /// Where its key begins; for an element of an array, where the element begins.
+  let keyPlace: TextPlace
+
+  /// As a sentence names it.
+  var typeName: String {
+    switch value {
+    case .string: "a string"
+    case .integer: "an integer"
+    case .boolean: "true or false"
+    case .array: "an array"
+    case .table: "a table"
+    case .other(let name): "a \(name)"
+    }
+  }
+}
+
+/// Text → tree of values with places.
+enum TOMLDocument {
+  /// The root table. Line ends may be CR LF; they mean the same as LF, in strings too, so that a
+  /// checkout's line ends change no step.
+  static func parse(_ text: String, path: String, limit: Int) throws(RecipeErrors)
+    -> [String: TOMLNode]
+  {
+    let original = Array(text.utf8)
+    guard original.count <= limit else {
+      throw RecipeErrors(
+        path: path, place: .beginning,
+        message: "the text has \(original.count) bytes, more than the \(limit) that it may have")
+    }
+    let bytes = withoutCarriageReturns(original)
+    let places = PlaceTable(bytes)
+    if let nul = bytes.firstIndex(of: 0) {
+      throw RecipeErrors(path: path, place: places[nul], message: "a text must not hold a NUL")
+    }
+    var scanner = TOMLScanner(bytes)
+    var problem: TOMLScanner.Problem?
+    do { try scanner.scan() } catch { problem = error }
+    if let problem, problem.isFinal || isTooMuchForParser(bytes[problem.offset...]) {
+      throw RecipeErrors(path: path, place: places[problem.offset], message: problem.message)
+    }
+    let table: TOMLTable
+    do {
+      table = try TOMLTable(string: String(decoding: bytes, as: UTF8.self))
+    } catch {
+      throw RecipeErrors([mistake(for: error, path: path)])
+    }
+    if let problem {
+      throw RecipeErrors(path: path, place: places[problem.offset], message: problem.message)
+    }
+    return Converter(marks: scanner.marks, places: places).convert(table, at: [], near: .beginning)
+  }
+
+  private static func withoutCarriageReturns(_ bytes: [UInt8]) -> [UInt8] {
+    guard bytes.contains(0x0D) else { return bytes }
+    var result: [UInt8] = []
+    result.reserveCapacity(bytes.count)
+    for (index, byte) in bytes.enumerated()
+    where byte != 0x0D || index + 1 == bytes.count || bytes[index + 1] != 0x0A {
+      result.append(byte)
+    }
+    return result
+  }
+
+  /// Each dot and bracket may cost the parser a level of recursion. The scanner has bounded what it
+  /// read; this bounds what it did not.
+  private static func isTooMuchForParser(_ rest: ArraySlice<UInt8>) -> Bool {
+    var levels = 0
+    for byte in rest
+    where byte == UInt8(ascii: ".") || byte == UInt8(ascii: "[") || byte == UInt8(ascii: "{") {
+      levels += 1
+    }
+    return levels > 200
+  }
+
+  private static func mistake(for error: any Error, path: String) -> RecipeMistake {
+    guard let error = error as? TOMLParseError else {
+      return RecipeMistake(path: path, place: .beginning, message: "not valid TOML: \(error)")
+    }
+    let begin = error.source.begin
+    var sentence = error.description
+    while sentence.hasSuffix(".") { sentence.removeLast() }
+    return RecipeMistake(
+      path: path, place: TextPlace(line: max(1, begin.line), column: max(1, begin.column)),
+      message: "not valid TOML: " + Names.printable(sentence))
+  }
+}
+
+/// Byte offsets → lines and columns.
+struct PlaceTable {
+  private let bytes: [UInt8]
+  /// The offset at which each line begins.
+  private let lines: [Int]
+
+  init(_ bytes: [UInt8]) {
+    self.bytes = bytes
+    var lines = [0]
+    for (index, byte) in bytes.enumerated() where byte == 0x0A { lines.append(index + 1) }
+    self.lines = lines
+  }
+
+  subscript(offset: Int) -> TextPlace {
+    var low = 0
+    var high = lines.count
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if lines[middle] <= offset { low = middle } else { high = middle }
+    }
+    // Every byte of UTF-8 but the continuing ones begins a scalar.
+    let column = bytes[lines[low]..<min(offset, bytes.count)].count { $0 & 0xC0 != 0x80 }
+    return TextPlace(line: low + 1, column: column + 1)
+  }
+}
+
+/// The parser's tree as ours.
+private struct Converter {
+  let marks: [[TOMLScanner.Part]: TOMLScanner.Mark]
+  let places: PlaceTable
+
+  func convert(_ table: TOMLTable, at path: [TOMLScanner.Part], near place: TextPlace)
+    -> [String: TOMLNode]
+  {
+    var result: [String: TOMLNode] = [:]
+    for key in table.keys {
+      guard let value = table[key] else { continue }
+      result[key] = convert(value, at: path + [.key(key)], near: place)
+    }
+    return result
+  }
+
+  private func convert(
+    _ source: any TOMLValueConvertible, at path: [TOMLScanner.Part], near fallback: TextPlace
+  ) -> TOMLNode {
+    let mark = marks[path]
+    let keyPlace = mark.map { places[$0.key] } ?? fallback
+    let place = mark.map { places[$0.value] } ?? fallback
+    return TOMLNode(
+      value: value(of: source, at: path, near: keyPlace), place: place, keyPlace: keyPlace)
+  }
+
+  private func value(
+    of source: any TOMLValueConvertible, at path: [TOMLScanner.Part], near place: TextPlace
+  ) -> TOMLNode.Value {
+    if let string = source.string { return .string(string) }
+    if let integer = source.int { return .integer(Int64(integer)) }
+    if let boolean = source.bool { return .boolean(boolean) }
+    if let table = source.table { return .table(convert(table, at: path, near: place)) }
+    guard let array = source.array else { return .other(source.type.description) }
+    var nodes: [TOMLNode] = []
+    for index in 0..<array.count {
+      nodes.append(convert(array[index], at: path + [.index(index)], near: place))
+    }
+    return .array(nodes)
+  }
+}
