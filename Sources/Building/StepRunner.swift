@@ -71,7 +71,8 @@ package struct StepRunner {
     sandbox.files["sources.list"] = OfflineApt.sources
     sandbox.files["step"] = OfflineApt.script(installing: packages)
     let names = packages.map { $0.prefix(while: { $0 != "=" }) }
-    try run(sandbox, ["/bin/sh", "-e", "/run/hutch/step"], what: "apt " + names.joined(separator: " "))
+    try run(
+      sandbox, ["/bin/sh", "-e", "/run/hutch/step"], what: "apt " + names.joined(separator: " "))
   }
 
   private func run(script: String, user: String?) throws(BuildingError) {
@@ -155,7 +156,7 @@ package struct StepRunner {
 
   // MARK: Files
 
-  private func copy(_ files: [CopiedFile]) throws(BuildingError) {
+  private func copy(_ files: [FileToCopy]) throws(BuildingError) {
     do {
       try Mounts.overlay(
         trees: job.lower, in: job.trees, upper: job.upper, work: job.scratch, at: job.root)
@@ -171,7 +172,7 @@ package struct StepRunner {
     }
   }
 
-  private func copy(_ file: CopiedFile, into root: borrowing OwnedDescriptor) throws {
+  private func copy(_ file: FileToCopy, into root: borrowing OwnedDescriptor) throws {
     guard let parent = file.to.parent else {
       // The root itself: only as a directory that is there anyway.
       return

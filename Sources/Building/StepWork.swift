@@ -9,11 +9,11 @@ package enum StepWork: Sendable, Hashable {
   case install(packages: [String], repository: String)
   /// Run by `/bin/sh -e` as `user`, root if there is none.
   case script(String, user: String?)
-  case copy([CopiedFile])
+  case copy([FileToCopy])
 }
 
 /// One file, directory or link that a `copy` step puts into the image, owned by root.
-package struct CopiedFile: Sendable, Hashable {
+package struct FileToCopy: Sendable, Hashable {
   package enum Contents: Sendable, Hashable {
     /// On the host; read when the step runs, and compared with the digest that its key holds.
     case file(path: String, digest: Digest)

@@ -197,15 +197,15 @@ extension StepWork {
         packages: try json.texts("packages"), repository: try json.text("repository"))
     case "script": self = .script(try json.text("script"), user: json["user"]?.string)
     case "copy":
-      var files: [CopiedFile] = []
-      for file in json["files"]?.array ?? [] { files.append(try CopiedFile(json: file)) }
+      var files: [FileToCopy] = []
+      for file in json["files"]?.array ?? [] { files.append(try FileToCopy(json: file)) }
       self = .copy(files)
     case let other: throw .unexpectedAnswer("work of kind \"\(other)\"")
     }
   }
 }
 
-extension CopiedFile {
+extension FileToCopy {
   fileprivate var json: JSON {
     var members: [String: JSON] = [
       // Names in an image need not be UTF-8, JSON must.

@@ -1,1 +1,3 @@
-print("hutch")
+import Commands
+
+Hutch.main()

@@ -1,0 +1,61 @@
+internal import ArgumentParser
+internal import Pipeline
+internal import Vocabulary
+
+struct BuildVerb: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "build", abstract: "Build an image from a recipe.",
+    discussion: """
+      RECIPE is a name or a path. Steps that were run before are not run again. The lock beside \
+      the recipe says exactly which packages go in; it is completed where it says nothing yet.
+      """)
+
+  @OptionGroup var common: CommonOptions
+  @OptionGroup var output: FormatOption
+  @Argument(help: "A recipe's name or the path of a .toml file.") var recipe: [String]
+  @Flag(help: "Refuse to change the lock.") var locked = false
+  @Flag(help: "Say what would be run and why, and do nothing.") var explain = false
+  @Flag(help: "Open a shell where a step fails.") var shellOnFailure = false
+
+  func run() throws {
+    let session = try common.session()
+    var listing = Listing(
+      kind: "builds",
+      columns: [
+        .init("name"), .init("image"), .init("steps run", alignsRight: true),
+        .init("cached", alignsRight: true),
+      ], nothing: "")
+    for name in recipe {
+      let outcome = try session.build(
+        BuildRequest(
+          recipe: name, isLocked: locked, explains: explain, opensShellOnFailure: shellOnFailure))
+      if explain && output.format == .table {
+        Output.line(outcome.explanation)
+        continue
+      }
+      listing.add(
+        [
+          outcome.name, outcome.image?.digest.short ?? "-", "\(outcome.stepsRun)",
+          "\(outcome.stepsCached)",
+        ],
+        [
+          "name": .string(outcome.name), "image": .optional(outcome.image?.description),
+          "steps_run": .integer(Int64(outcome.stepsRun)),
+          "steps_cached": .integer(Int64(outcome.stepsCached)),
+          "phases": JSON.phases(outcome.timings),
+        ])
+    }
+    if !(explain && output.format == .table) { listing.print(as: output.format) }
+  }
+}
+
+extension JSON {
+  static func phases(_ timings: Timings) -> JSON {
+    .array(
+      timings.phases.map {
+        .object([
+          "name": .string($0.name), "milliseconds": .integer(Int64($0.milliseconds)),
+        ])
+      })
+  }
+}

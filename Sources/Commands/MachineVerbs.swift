@@ -1,0 +1,114 @@
+internal import ArgumentParser
+internal import Catalog
+internal import Pipeline
+internal import Vocabulary
+
+/// The shape of a new VM.
+struct MachineOptions: ParsableArguments {
+  @Option(help: "Processors.") var cpus: Int?
+  @Option(help: "Memory, such as 2G.") var memory: ByteCount?
+  @Option(help: "Size of the disk as the VM sees it, such as 100G.") var disk: ByteCount?
+
+  var wishes: MachineWishes { MachineWishes(cpus: cpus, memory: memory, disk: disk) }
+
+  func validate() throws {
+    if let cpus, !(1...255).contains(cpus) {
+      throw ValidationError("--cpus takes a number from 1 to 255")
+    }
+    if let memory, memory < .mebibytes(64) {
+      throw ValidationError("--memory takes 64M or more")
+    }
+    if let disk, disk < .gibibytes(64) {
+      throw ValidationError("--disk takes 64G or more: the file systems of images are that large")
+    }
+  }
+}
+
+struct CloneVerb: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "clone", abstract: "Make VMs of an image, without starting them.")
+
+  @OptionGroup var common: CommonOptions
+  @OptionGroup var output: FormatOption
+  @OptionGroup var machine: MachineOptions
+  @Argument(help: "An image.") var image: String
+  @Argument(help: "The VM's name.") var name: String?
+  @Option(help: "How many; names get numbers.") var count = 1
+  @Flag(help: "Refuse to build a missing image.") var noBuild = false
+
+  func validate() throws {
+    if !(1...100_000).contains(count) {
+      throw ValidationError("--count takes a number from 1 to 100000")
+    }
+  }
+
+  func run() throws {
+    let vms = try common.session().clone(
+      CloneRequest(
+        image: image, name: name, count: count, machine: machine.wishes, mayBuild: !noBuild))
+    if output.format == .json { return try Listing.vms(vms).print(as: .json) }
+    for vm in vms { Output.line(vm.name) }
+  }
+}
+
+struct StartVerb: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "start", abstract: "Start a VM in the background, with its own init system.",
+    discussion: "NAME is a VM, or an image of which one is made first.")
+
+  @OptionGroup var common: CommonOptions
+  @OptionGroup var machine: MachineOptions
+  @Argument(help: "A VM or an image.") var name: String
+  @Option(help: "Name of the VM that is made of an image.", transform: { $0 }) var vmName: String?
+
+  func run() throws {
+    let outcome = try common.session().start(
+      StartRequest(name: name, vmName: vmName, machine: machine.wishes))
+    Output.line(outcome.name)
+  }
+}
+
+struct StopVerb: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "stop", abstract: "Stop VMs: asks the guest, waits, then ends it.")
+
+  @OptionGroup var common: CommonOptions
+  @Argument(help: "VMs.") var names: [String]
+  @Option(help: "How many seconds the guest has to shut down.") var wait = 30
+
+  func run() throws {
+    let session = try common.session()
+    for name in names { try session.stop(name, seconds: wait) }
+  }
+}
+
+struct RemoveVerb: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "rm", abstract: "Remove VMs with all that is in them.")
+
+  @OptionGroup var common: CommonOptions
+  @Argument(help: "VMs.") var names: [String]
+  @Flag(name: [.short, .long], help: "Also when it runs, or holds work that nobody has taken.")
+  var force = false
+
+  func run() throws {
+    let session = try common.session()
+    for name in names { try session.remove(name, force: force) }
+  }
+}
+
+struct LogsVerb: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "logs", abstract: "Print the console of a VM: the last of what its kernel said.")
+
+  @OptionGroup var common: CommonOptions
+  @Argument(help: "A VM.") var name: String
+
+  func run() throws {
+    let text = String(decoding: try common.session().console(of: name), as: UTF8.self)
+    // A guest may print what moves the cursor or sets the title of the reader's terminal.
+    for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+      Output.line(ProgressDisplay.clean(String(line)))
+    }
+  }
+}

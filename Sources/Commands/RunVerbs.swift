@@ -1,0 +1,127 @@
+internal import ArgumentParser
+internal import Pipeline
+internal import Vocabulary
+
+/// How a command is run inside a VM.
+struct CommandOptions: ParsableArguments {
+  @Option(
+    name: [.short, .long],
+    help: "A variable for the command: NAME=VALUE, or NAME for the value here.")
+  var env: [String] = []
+  @Option(name: [.customShort("w"), .long], help: "Where the command starts.") var workdir: String?
+  @Option(name: [.short, .long], help: "As whom it runs; else as the image says.") var user: String?
+  @Flag(name: [.customShort("t"), .long], help: "With a terminal; the default where there is one.")
+  var tty = false
+  @Flag(help: "Without a terminal, even where there is one.") var noTty = false
+  @Argument(parsing: .captureForPassthrough, help: "The command and its arguments.")
+  var command: [String] = []
+
+  var request: CommandRequest {
+    var words = command
+    if words.first == "--" { words.removeFirst() }
+    return CommandRequest(
+      words: words, variables: env, directory: workdir, user: user,
+      terminal: noTty ? .never : tty ? .always : .whereThereIsOne)
+  }
+}
+
+struct RunVerb: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run", abstract: "Run a command in a new VM and throw the VM away.",
+    discussion: """
+      Standard input, output and error are the command's; so is the exit status.
+
+      With --workspace, a copy of the directory is at /workspace inside. What the command changed \
+      there is applied to the directory with --apply, thrown away with --discard, and otherwise \
+      kept with the VM until `hutch sync` takes or discards it.
+      """)
+
+  @OptionGroup var common: CommonOptions
+  @OptionGroup var machine: MachineOptions
+  @Option(help: "A directory whose copy the command works on.") var workspace: String?
+  @Flag(help: "Apply what the command changed in the workspace.") var apply = false
+  @Flag(help: "Throw away what the command changed in the workspace.") var discard = false
+  @Flag(help: "Keep the VM.") var keep = false
+  @Option(help: "A name for the VM.") var name: String?
+  @Option(help: "End the command after this many seconds (exit status 124).") var timeout: Int?
+  @Flag(help: "Refuse to build a missing image.") var noBuild = false
+  @Flag(help: "Print where the time went, on standard error.") var timings = false
+  @Argument(help: "An image.") var image: String
+  @OptionGroup var command: CommandOptions
+
+  func validate() throws {
+    if apply && discard { throw ValidationError("--apply and --discard exclude each other") }
+    if let timeout, timeout < 1 { throw ValidationError("--timeout takes a number from 1 on") }
+  }
+
+  func run() throws {
+    let outcome = try common.session().run(
+      RunRequest(
+        image: image, name: name, command: command.request, machine: machine.wishes,
+        workspace: workspace, ending: apply ? .apply : discard ? .discard : .ask, keeps: keep,
+        seconds: timeout, mayBuild: !noBuild))
+    if timings { Output.talk(TimingTable.text(outcome.timings)) }
+    throw ExitCode(outcome.status)
+  }
+}
+
+struct ExecVerb: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "exec", abstract: "Run a command in a running VM.")
+
+  @OptionGroup var common: CommonOptions
+  @Argument(help: "A VM.") var name: String
+  @OptionGroup var command: CommandOptions
+
+  func run() throws {
+    throw ExitCode(try common.session().exec(name, command.request))
+  }
+}
+
+struct SyncVerb: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "sync", abstract: "Take or discard what a finished VM changed in its workspace.",
+    discussion: "Without --apply or --discard it lists the changes and does nothing.")
+
+  @OptionGroup var common: CommonOptions
+  @OptionGroup var output: FormatOption
+  @Argument(help: "A VM that holds work.") var name: String
+  @Flag(help: "Apply the changes, then remove the VM.") var apply = false
+  @Flag(help: "Throw the changes away, and the VM with them.") var discard = false
+
+  func validate() throws {
+    if apply && discard { throw ValidationError("--apply and --discard exclude each other") }
+  }
+
+  func run() throws {
+    let changes = try common.session().sync(
+      name, apply ? .apply : discard ? .discard : .ask)
+    var listing = Listing(
+      kind: "changes", columns: [.init("change"), .init("path")], nothing: "no changes")
+    for change in changes {
+      listing.add(
+        [change.kind.rawValue, ProgressDisplay.clean(change.path)],
+        ["change": .string(change.kind.rawValue), "path": .string(change.path)])
+    }
+    listing.print(as: output.format)
+  }
+}
+
+enum TimingTable {
+  static func text(_ timings: Timings) -> String {
+    let width = timings.phases.map(\.name.count).max() ?? 0
+    var lines = timings.phases.map { phase in
+      let padding = String(repeating: " ", count: width - phase.name.count)
+      return "  \(phase.name)\(padding)  \(right(phase.milliseconds)) ms"
+    }
+    let total = timings.phases.reduce(0) { $0 + $1.milliseconds }
+    lines.append(
+      "  total" + String(repeating: " ", count: max(0, width - 5)) + "  \(right(total)) ms")
+    return lines.joined(separator: "\n")
+  }
+
+  private static func right(_ number: Int) -> String {
+    let text = "\(number)"
+    return String(repeating: " ", count: max(0, 7 - text.count)) + text
+  }
+}

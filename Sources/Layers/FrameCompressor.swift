@@ -1,0 +1,142 @@
+internal import CZstd
+internal import Dispatch
+package import Host
+internal import Synchronization
+package import Vocabulary
+
+/// Independent zstd frames of exactly 4 MiB of input, then a seek table (Zstandard Seekable
+/// Format 0.1.0). Any zstd reads it as one stream; the bytes depend on libzstd's version and not
+/// on the number of cores.
+package final class FrameCompressor {
+  package static let frameSize = 4 << 20
+  static let level: Int32 = 3
+  static let windowLog: Int32 = 22
+
+  /// As a manifest records it: `zstd:1.5.4:l3:f4M`.
+  package static var codec: String {
+    let number = ZSTD_versionNumber()
+    return "zstd:\(number / 10_000).\(number / 100 % 100).\(number % 100):l\(level):f4M"
+  }
+
+  private let file: OwnedDescriptor
+  private let queue = DispatchQueue(label: "hutch.zstd", attributes: .concurrent)
+  private let threads: Int
+  private let results = Results()
+  private var submitted = 0
+  private var written = 0
+  private var pending: [UInt8] = []
+  private var sizes: [(compressed: UInt32, plain: UInt32)] = []
+  private var plainSizes: [UInt32] = []
+  private var blob = DigestStream()
+  private var blobSize: Int64 = 0
+
+  package init(
+    to file: consuming OwnedDescriptor, threads: Int = HostEnvironment.current.cpuCount
+  ) {
+    self.file = file
+    self.threads = max(1, threads)
+    pending.reserveCapacity(Self.frameSize)
+  }
+
+  package func append(_ bytes: ArraySlice<UInt8>) throws(LayersError) {
+    var rest = bytes
+    while !rest.isEmpty {
+      let part = rest.prefix(Self.frameSize - pending.count)
+      pending += part
+      rest = rest.dropFirst(part.count)
+      if pending.count == Self.frameSize { try submit() }
+    }
+  }
+
+  /// Writes the last frame and the seek table and syncs the file.
+  package func finish() throws(LayersError) -> (blob: Digest, size: ByteCount) {
+    if !pending.isEmpty || submitted == 0 { try submit() }
+    while written < submitted { try writeNext() }
+    try write(seekTable)
+    do { try file.sync() } catch { throw .host(error) }
+    let stream = blob
+    return (stream.finish(), ByteCount(blobSize))
+  }
+
+  private func submit() throws(LayersError) {
+    // Twice as many frames as cores are under way at most.
+    while submitted - written >= 2 * threads { try writeNext() }
+    let input = pending
+    let number = submitted
+    plainSizes.append(UInt32(input.count))
+    queue.async { [results] in results.add(Self.compress(input), number) }
+    submitted += 1
+    pending = []
+    pending.reserveCapacity(Self.frameSize)
+  }
+
+  /// In order, whichever is ready first.
+  private func writeNext() throws(LayersError) {
+    let frame = try results.wait(for: written).get()
+    sizes.append((UInt32(frame.count), plainSizes[written]))
+    written += 1
+    try write(frame)
+  }
+
+  private func write(_ bytes: [UInt8]) throws(LayersError) {
+    blob.update(bytes)
+    blobSize += Int64(bytes.count)
+    do { try file.writeAll(bytes) } catch { throw .host(error) }
+  }
+
+  private static func compress(_ input: [UInt8]) -> Result<[UInt8], LayersError> {
+    guard let context = unsafe ZSTD_createCCtx() else {
+      return .failure(.compression("out of memory"))
+    }
+    defer { unsafe ZSTD_freeCCtx(context) }
+    unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level)
+    unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, windowLog)
+    unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_contentSizeFlag, 1)
+    unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1)
+    var code = 0
+    let bound = ZSTD_compressBound(input.count)
+    let output = unsafe [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
+      code = unsafe input.withUnsafeBytes { source in
+        unsafe ZSTD_compress2(context, buffer.baseAddress, bound, source.baseAddress, source.count)
+      }
+      count = ZSTD_isError(code) == 0 ? code : 0
+    }
+    if ZSTD_isError(code) != 0 {
+      return .failure(.compression(unsafe String(cString: ZSTD_getErrorName(code))))
+    }
+    return .success(output)
+  }
+
+  /// A skippable frame (RFC 8878, section 3.1.2) that decoders pass over.
+  private var seekTable: [UInt8] {
+    var table: [UInt8] = []
+    for size in sizes {
+      table += littleEndian(size.compressed)
+      table += littleEndian(size.plain)
+    }
+    table += littleEndian(UInt32(sizes.count)) + [0] + littleEndian(SeekTable.footerMagic)
+    return littleEndian(SeekTable.frameMagic) + littleEndian(UInt32(table.count)) + table
+  }
+}
+
+/// Frames that are compressed and not written yet, by number.
+private final class Results: Sendable {
+  private let finished = Mutex<[Int: Result<[UInt8], LayersError>]>([:])
+  private let signal = DispatchSemaphore(value: 0)
+
+  func add(_ result: Result<[UInt8], LayersError>, _ number: Int) {
+    finished.withLock { $0[number] = result }
+    signal.signal()
+  }
+
+  func wait(for number: Int) -> Result<[UInt8], LayersError> {
+    while true {
+      if let result = finished.withLock({ $0.removeValue(forKey: number) }) { return result }
+      signal.wait()
+    }
+  }
+}
+
+func littleEndian(_ value: UInt32) -> [UInt8] {
+  [UInt8(value & 255), UInt8(value >> 8 & 255), UInt8(value >> 16 & 255), UInt8(value >> 24)]
+}

@@ -1,0 +1,124 @@
+package import Host
+package import Vocabulary
+
+/// A layer as it was packed into a file.
+package struct PackedLayer: Sendable, Hashable {
+  package var layer: DiffID
+  package var blob: Digest
+  package var blobSize: ByteCount
+  /// Of the uncompressed tar.
+  package var size: ByteCount
+  package var codec: String
+  package var entries: Int
+  package var table: Digest
+  package var tableSize: ByteCount
+
+  package init(
+    layer: DiffID, blob: Digest, blobSize: ByteCount, size: ByteCount, codec: String,
+    entries: Int, table: Digest, tableSize: ByteCount
+  ) {
+    self.layer = layer
+    self.blob = blob
+    self.blobSize = blobSize
+    self.size = size
+    self.codec = codec
+    self.entries = entries
+    self.table = table
+    self.tableSize = tableSize
+  }
+}
+
+/// Tree → canonical tar → frames, in one pass: the tar is hashed while other cores compress what
+/// was hashed before.
+package struct LayerPacker {
+  private let onBytes: (Int64) -> Void
+
+  /// - Parameter onBytes: told now and then how much of the tar there is.
+  package init(onBytes: @escaping (Int64) -> Void = { _ in }) { self.onBytes = onBytes }
+
+  /// Writes the blob and its table of contents to new files and syncs them.
+  package func pack(
+    _ tree: borrowing OwnedDescriptor, blob blobPath: String, table tablePath: String,
+    isUnchanged: (LayerEntry) throws -> Bool = { _ in false }
+  ) throws -> PackedLayer {
+    let entries = try TreeScanner.scan(tree, isUnchanged: isUnchanged)
+    let output = TarStream(
+      compressor: FrameCompressor(
+        to: try OwnedDescriptor.open(blobPath, .createExclusive(mode: 0o444))), onBytes: onBytes)
+    var table = TableOfContents()
+    for entry in entries { try add(entry, from: tree, to: output, &table) }
+    try output.append(CanonicalTar.end[...])
+    let (layer, size) = output.finishTar()
+    let (blob, blobSize) = try output.compressor.finish()
+    let bytes = try table.encoded()
+    let file = try OwnedDescriptor.open(tablePath, .createExclusive(mode: 0o444))
+    try file.writeAll(bytes)
+    try file.sync()
+    return PackedLayer(
+      layer: DiffID(layer), blob: blob, blobSize: blobSize, size: ByteCount(size),
+      codec: FrameCompressor.codec, entries: entries.count, table: Digest.of(bytes),
+      tableSize: ByteCount(bytes.count))
+  }
+
+  private func add(
+    _ entry: LayerEntry, from tree: borrowing OwnedDescriptor, to output: TarStream,
+    _ table: inout TableOfContents
+  ) throws {
+    try output.append(CanonicalTar.header(for: entry)[...])
+    let start = output.size
+    var digest: Digest?
+    if case .file(let size) = entry.kind {
+      digest = try copy(entry.path, size, from: tree, to: output)
+      try output.append([UInt8](repeating: 0, count: CanonicalTar.padding(after: size))[...])
+    }
+    table.add(entry, start: start, digest: digest)
+  }
+
+  private func copy(
+    _ path: GuestPath, _ size: Int64, from tree: borrowing OwnedDescriptor, to output: TarStream
+  ) throws -> Digest {
+    var stream = DigestStream()
+    var left = size
+    let file = try tree.openBeneath(path.bytes, .read)
+    while left > 0 {
+      let part = try file.read(upTo: Int(min(left, 1 << 20)))
+      if part.isEmpty { throw LayersError.changedWhileRead(path) }
+      stream.update(part)
+      try output.append(part[...])
+      left -= Int64(part.count)
+    }
+    if try !file.read(upTo: 1).isEmpty { throw LayersError.changedWhileRead(path) }
+    return stream.finish()
+  }
+}
+
+/// Hashes what goes into the compressor.
+private final class TarStream {
+  let compressor: FrameCompressor
+  private(set) var size: Int64 = 0
+  private var digest = DigestStream()
+  private let onBytes: (Int64) -> Void
+  private var reported: Int64 = 0
+
+  init(compressor: FrameCompressor, onBytes: @escaping (Int64) -> Void) {
+    self.compressor = compressor
+    self.onBytes = onBytes
+  }
+
+  func append(_ bytes: ArraySlice<UInt8>) throws {
+    if bytes.isEmpty { return }
+    digest.update(bytes)
+    size += Int64(bytes.count)
+    try compressor.append(bytes)
+    if size - reported > 4 << 20 {
+      try Interrupt.check()
+      reported = size
+      onBytes(size)
+    }
+  }
+
+  func finishTar() -> (Digest, Int64) {
+    let stream = digest
+    return (stream.finish(), size)
+  }
+}

@@ -1,0 +1,131 @@
+package import Building
+package import Catalog
+internal import Disks
+package import Host
+package import Inputs
+package import Layers
+package import Planning
+package import Recipes
+package import Vocabulary
+
+package struct BuildRequest: Sendable {
+  /// A recipe's name or path.
+  package var recipe: String
+  /// Refuses to change the lock.
+  package var isLocked: Bool
+  /// Only say what would be done.
+  package var explains: Bool
+  package var opensShellOnFailure: Bool
+
+  package init(
+    recipe: String, isLocked: Bool = false, explains: Bool = false,
+    opensShellOnFailure: Bool = false
+  ) {
+    self.recipe = recipe
+    self.isLocked = isLocked
+    self.explains = explains
+    self.opensShellOnFailure = opensShellOnFailure
+  }
+}
+
+package struct BuildOutcome: Sendable {
+  package var name: String
+  /// `nil` after an explanation.
+  package var image: ImageID?
+  package var stepsRun: Int
+  package var stepsCached: Int
+  /// What `--explain` prints.
+  package var explanation: String
+  package var timings: Timings
+}
+
+extension Session {
+  /// Recipe → lock → plan → the steps that are not known yet → image, under its name.
+  package func build(_ request: BuildRequest) throws -> BuildOutcome {
+    var timings = Timings()
+    let (chain, found) = try loadChain(request.recipe)
+    // Before looking at anything: what we see from now on can't be collected.
+    let lease = try catalog.lease(for: "build \(found.name)")
+    defer { lease.release() }
+    let files = try CopySources.read(chain)
+    let locked = try completeLock(
+      chain, found, files: files, isLocked: request.isLocked || request.explains, lease, &timings)
+    let plan = try planner.plan(chain, lock: locked, files: files) {
+      try catalog.knownStep($0, lease)
+    }
+    if request.explains { return try explain(plan, found) }
+    if !plan.stepsToRun.isEmpty {
+      try requireRoom(for: plan)
+      try fetchInputs(of: Array(plan.stepsToRun), lease, &timings)
+    }
+    var layers = plan.cachedPrefix
+    for step in plan.stepsToRun {
+      let layer = try run(step, over: layers, request, lease, &timings)
+      layers.append(layer)
+    }
+    let image = try record(chain, layers: layers, date: plan.date, lock: locked, lease)
+    try catalog.tag(
+      found.name, image, recipe: found.path, recipeDigest: chain.leaf.digest,
+      lockDigest: Digest.of(locked.render()))
+    try writeIndex()
+    return BuildOutcome(
+      name: found.name, image: image, stepsRun: plan.stepsToRun.count,
+      stepsCached: plan.cachedPrefix.count, explanation: "", timings: timings)
+  }
+
+  var planner: Planner {
+    Planner(normaliser: Normalisation.version, architecture: .amd64)
+  }
+
+  /// The recipe with all that it stands on, root first.
+  func loadChain(_ reference: String) throws -> (RecipeChain, RecipeFinder.Found) {
+    let found = try recipes.find(reference)
+    let leaf = try RecipeParser.parse(text: found.text, path: found.path, name: found.name)
+    let chain = try RecipeChain.resolve(leaf) { name in
+      do {
+        let parent = try recipes.find(name, beside: found.path)
+        return .found(text: parent.text, path: parent.path)
+      } catch PipelineError.noSuchRecipe(_, let places) {
+        return .missing(searched: places)
+      }
+    }
+    return (chain, found)
+  }
+
+  private func explain(_ plan: BuildPlan, _ found: RecipeFinder.Found) throws -> BuildOutcome {
+    var lines = [plan.description]
+    if let miss = plan.firstMiss, let step = plan.stepsToRun.first,
+      let before = try catalog.nearestRecord(recipe: step.id.recipe, ordinal: step.id.ordinal),
+      let old = Planning.StepRecord(text: before.record)
+    {
+      lines += Planning.StepRecord.missExplanation(new: miss, old: old).map { "  " + $0 }
+    }
+    return BuildOutcome(
+      name: found.name, image: nil, stepsRun: plan.stepsToRun.count,
+      stepsCached: plan.cachedPrefix.count, explanation: lines.joined(separator: "\n"),
+      timings: Timings())
+  }
+
+  /// Before the first byte is written: what a step may leave, and room to leave it in.
+  private func requireRoom(for plan: BuildPlan) throws {
+    var needed: Int64 = 64 << 20
+    for step in plan.stepsToRun {
+      // A package takes about four times its size unpacked, once as a tree, once in the disk.
+      needed += step.packages.reduce(0) { $0 + $1.size.bytes } * 9 + (32 << 20)
+    }
+    let free = try Files.freeSpace(layout.root)
+    if free.bytes < needed {
+      throw PipelineError.noRoom(needed: ByteCount(needed), free: free, path: layout.root)
+    }
+  }
+}
+
+extension PlannedStep {
+  /// What it takes from Debian's archive.
+  var packages: [LockedPackage] {
+    switch action {
+    case .bootstrap(_, let packages), .apt(_, let packages): packages
+    case .copy, .run: []
+    }
+  }
+}
