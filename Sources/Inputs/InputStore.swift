@@ -1,0 +1,51 @@
+internal import Host
+package import Vocabulary
+
+/// The files of `inputs/sha256/`: named by their digest, mode 0444, each of them verified before
+/// it got its name.
+package struct InputStore: Sendable, Hashable {
+  package let directory: String
+
+  /// - Parameter directory: `inputs/sha256` of a store; made by the first `publish`.
+  package init(directory: String) { self.directory = directory }
+
+  package func path(of digest: Digest) -> String { "\(directory)/\(digest.hex)" }
+
+  /// Whether it is here with that size. Contents are checked when they come in and by `verify`.
+  package func holds(_ digest: Digest, size: ByteCount) -> Bool {
+    guard let status = Files.status(path(of: digest)) else { return false }
+    return status.kind == .regular && status.size == size.bytes
+  }
+
+  /// Size and digest of a file's contents.
+  static func measure(_ path: String) throws(HostError) -> (size: ByteCount, digest: Digest) {
+    let file = try OwnedDescriptor.open(path, .read)
+    var stream = DigestStream()
+    var size: Int64 = 0
+    while true {
+      let part = try file.read(upTo: 1 << 20)
+      if part.isEmpty { break }
+      stream.update(part)
+      size += Int64(part.count)
+      try Interrupt.check()
+    }
+    return (ByteCount(size), stream.finish())
+  }
+
+  /// Gives a file its name, if its contents are the expected ones: synced, made read-only,
+  /// renamed. The directory is not synced yet: `sync` does it once for many.
+  ///
+  /// - Parameter path: on the same file system; gone afterwards unless `false` is returned.
+  func publish(
+    _ path: String, as digest: Digest, size: ByteCount
+  ) throws(HostError) -> Bool {
+    guard try Self.measure(path) == (size, digest) else { return false }
+    try Files.setMode(path, 0o444)
+    try OwnedDescriptor.open(path, .read).sync()
+    // What has the name already has the same contents, or is damaged: this one is neither.
+    try Files.rename(path, to: self.path(of: digest), replacing: true)
+    return true
+  }
+
+  func sync() throws(HostError) { try Files.syncDirectory(directory) }
+}

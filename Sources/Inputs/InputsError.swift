@@ -1,0 +1,102 @@
+package import Host
+package import Vocabulary
+
+/// What can go wrong while inputs are resolved and fetched.
+package enum InputsError: Failure {
+  case host(HostError)
+  /// The host's apt knows no mirror of Debian.
+  case noDebianMirror
+  case missingKeyring
+  /// Paths with such characters can't be written into apt's configuration.
+  case unusablePath(String)
+  case listsNotUpdated(suite: String, said: String)
+  case badSignature(file: String, said: String)
+  case unusablePackageName(String)
+  case unknownPackage(String, near: [String])
+  case unsolvable(packages: [String], said: String)
+  /// A package of the parents would have to change.
+  case wouldUpgrade(package: String, from: String, to: String)
+  case unreadableToolOutput(tool: String, what: String)
+  /// The signed lists and apt's answer don't agree about a package.
+  case listsDisagree(package: String)
+  case notFetched(package: String, path: String, digest: Digest, said: String)
+  case damagedPackage(path: String, what: String)
+  case sameFileName(String)
+
+  package var kind: FailureKind {
+    switch self {
+    case .host(let error): error.kind
+    case .noDebianMirror, .missingKeyring: .missingHostTool
+    case .listsNotUpdated, .notFetched: .fetchFailed
+    case .badSignature, .listsDisagree: .verificationDiffers
+    case .unusablePath, .unusablePackageName, .unknownPackage, .unsolvable, .wouldUpgrade:
+      .badInput
+    case .damagedPackage: .storeDamaged
+    case .unreadableToolOutput, .sameFileName: .failed
+    }
+  }
+
+  package var message: String {
+    switch self {
+    case .host(let error): error.message
+    case .noDebianMirror: "apt on this machine is not configured with a mirror of Debian"
+    case .missingKeyring: "the keys that Debian signs with are not on this machine"
+    case .unusablePath(let path): "apt can't work in \"\(path)\": its name holds a quote"
+    case .listsNotUpdated(let suite, let said):
+      "the package lists of \"\(suite)\" could not be fetched: \(said)"
+    case .badSignature(let file, let said):
+      "\"\(file)\" is not signed by a key of Debian: \(said)"
+    case .unusablePackageName(let name): "\"\(name)\" is not the name of a Debian package"
+    case .unknownPackage(let name, _): "there is no package \"\(name)\""
+    case .unsolvable(let packages, let said):
+      "\"\(packages.joined(separator: " "))\" can't be installed: \(said)"
+    case .wouldUpgrade(let package, let from, let to):
+      "the step needs \"\(package)\" \(to), but its parents hold \(from)"
+    case .unreadableToolOutput(let tool, let what): "\"\(tool)\" did not say \(what)"
+    case .listsDisagree(let package):
+      "the signed lists of packages say something else about \"\(package)\" than apt"
+    case .notFetched(let package, let path, _, let said):
+      "no source has \"\(package)\" (\(path)) any more: \(said)"
+    case .damagedPackage(let path, let what):
+      "\"\(path)\" is not a whole Debian package: \(what)"
+    case .sameFileName(let name):
+      "two different packages have the file name \"\(name)\""
+    }
+  }
+
+  package var hint: String? {
+    switch self {
+    case .host(let error): error.hint
+    case .noDebianMirror: "add one to /etc/apt/sources.list.d"
+    case .missingKeyring:
+      "install Debian's package \"debian-archive-keyring\", or run `make setup`"
+    case .listsNotUpdated: "look at what `apt-get update` says"
+    case .unknownPackage(_, let near) where !near.isEmpty:
+      "did you mean " + near.map { "\"\($0)\"" }.joined(separator: " or ") + "?"
+    case .wouldUpgrade:
+      "update the parent with `hutch update`, or set `upgrade = true` in the step"
+    case .notFetched: "`hutch update` locks versions that can be fetched"
+    case .damagedPackage: "look at the store with `hutch verify --repair`"
+    default: nil
+    }
+  }
+
+  package var path: String? {
+    switch self {
+    case .host(let error): error.path
+    case .badSignature(let path, _), .damagedPackage(let path, _), .unusablePath(let path): path
+    default: nil
+    }
+  }
+}
+
+/// Runs `body`, with the machine's errors as ours.
+func onHost<Result: ~Copyable>(
+  _ body: () throws(HostError) -> Result
+) throws(InputsError) -> Result {
+  do {
+    return try body()
+  } catch {
+    throw .host(error)
+  }
+}
