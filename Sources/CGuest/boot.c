@@ -15,24 +15,26 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-int32_t guest_is_init = 0;
+static int32_t is_init;
 static char *argument_zero;
 
 // 101 is the first priority that a program may have: before everything of Swift's.
 __attribute__((constructor(101))) static void come_up(int argc, char **argv) {
   if (argc > 0) argument_zero = argv[0];
   if (getpid() != 1) return;
-  guest_is_init = 1;
+  is_init = 1;
   mkdir("/dev", 0755);
   mkdir("/proc", 0555);
   mount("devtmpfs", "/dev", "devtmpfs", MS_NOSUID, "mode=0755");
   mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
   int console = open("/dev/console", O_RDWR | O_NOCTTY);
-  if (console < 0) return;
+  if (console < 0) console = open("/dev/null", O_RDWR);
   for (int i = 0; i < 3; i++)
     if (console != i) dup2(console, i);
   if (console > 2) close(console);
 }
+
+int32_t guest_came_up(void) { return is_init; }
 
 int32_t guest_mount(const char *source, const char *target, const char *type, uint32_t flags,
                     const char *options) {
@@ -134,6 +136,5 @@ int32_t guest_hand_over(const char *path, const char *const *environment) {
   setsid();
   write_text("/proc/self/oom_score_adj", "-1000");
   if (argument_zero != NULL && argument_zero[0] != 0) argument_zero[0] = '@';
-  guest_is_init = 0;
   return 0;
 }

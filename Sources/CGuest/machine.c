@@ -19,6 +19,8 @@ int32_t guest_reboot(int32_t kind) {
   return RESULT(reboot(kind == GUEST_REBOOT ? RB_AUTOBOOT : RB_POWER_OFF));
 }
 
+void guest_sync(void) { sync(); }
+
 int32_t guest_set_time(int64_t seconds, uint32_t nanoseconds) {
   struct timespec now = {.tv_sec = seconds, .tv_nsec = nanoseconds};
   return RESULT(clock_settime(CLOCK_REALTIME, &now));
@@ -29,12 +31,13 @@ int32_t guest_set_hostname(const uint8_t *name, size_t length) {
 }
 
 int32_t guest_add_entropy(const uint8_t *bytes, size_t count) {
-  struct { struct rand_pool_info info; uint8_t bytes[4096]; } pool;
+  // struct rand_pool_info: bits, bytes, content.
+  struct { int32_t bits, size; uint8_t bytes[4096]; } pool;
   if (count > sizeof pool.bytes) return -E2BIG;
   int random = open("/dev/urandom", O_RDWR | O_CLOEXEC);
   if (random < 0) return -errno;
-  pool.info.entropy_count = (int)count * 8;
-  pool.info.buf_size = (int)count;
+  pool.bits = (int32_t)count * 8;
+  pool.size = (int32_t)count;
   memcpy(pool.bytes, bytes, count);
   int32_t result = RESULT(ioctl(random, RNDADDENTROPY, &pool));
   if (result == 0) result = RESULT(ioctl(random, RNDRESEEDCRNG));

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -126,7 +127,8 @@ int32_t guest_start_worker(int32_t input, int32_t output, int32_t error, const c
   signal(SIGPIPE, SIG_IGN);
   if (place(input, output, error) < 0) _exit(125);
   close_range(3, ~0U, 0);
-  guest_is_init = 0;
+  struct rlimit files = {524288, 524288};
+  setrlimit(RLIMIT_NOFILE, &files);
   return 0;
 }
 
@@ -140,6 +142,11 @@ int32_t guest_reap(int32_t *signalled, int32_t *value) {
   *signalled = WIFSIGNALED(status) ? 1 : 0;
   *value = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
   return child;
+}
+
+int32_t guest_has_children(void) {
+  siginfo_t info;
+  return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
 int32_t guest_signal_group(int32_t pid, int32_t number) {

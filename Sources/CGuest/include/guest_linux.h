@@ -7,9 +7,9 @@
 // --- coming up (boot.c) ------------------------------------------------------------------------
 
 // A static Swift program aborts before main when /proc/self/exe can't be read, so a constructor
-// mounts /proc and /dev and opens the console when this process is PID 1. Referring to this
-// variable is what links the constructor in: 1 if it ran as PID 1.
-extern int32_t guest_is_init;
+// mounts /proc and /dev and opens the console when this process is PID 1. Calling this function is
+// what links the constructor in: 1 if it ran as PID 1.
+int32_t guest_came_up(void);
 
 enum { GUEST_READ_ONLY = 1, GUEST_BIND = 2, GUEST_NO_ACCESS_TIME = 4, GUEST_REMOUNT = 8,
        GUEST_NO_SUID = 16, GUEST_NO_DEVICES = 32, GUEST_NO_EXEC = 64 };
@@ -32,6 +32,7 @@ int32_t guest_hand_over(const char *path, const char *const *environment);
 
 enum { GUEST_POWER_OFF = 0, GUEST_REBOOT = 1 };
 int32_t guest_reboot(int32_t kind);
+void guest_sync(void);
 int32_t guest_set_time(int64_t seconds, uint32_t nanoseconds);
 int32_t guest_set_hostname(const uint8_t *name, size_t length);
 // Credits the bytes to the kernel's generator and makes it reseed from them at once.
@@ -88,6 +89,8 @@ _Noreturn void guest_exit(int32_t code);
 // The next child that ended: its pid, with *signalled 0 or 1 and *value its code or signal;
 // 0 if none has; -ECHILD if there are no children.
 int32_t guest_reap(int32_t *signalled, int32_t *value);
+// 1 while any child is there, ended or not.
+int32_t guest_has_children(void);
 // To the process group led by pid; pid -1 is everybody else.
 int32_t guest_signal_group(int32_t pid, int32_t signal);
 int32_t guest_signal_init(int32_t reboot);
