@@ -19,6 +19,8 @@ int32_t guest_reboot(int32_t kind) {
   return RESULT(reboot(kind == GUEST_REBOOT ? RB_AUTOBOOT : RB_POWER_OFF));
 }
 
+const char *guest_error_text(int32_t error) { return strerror(error); }
+
 void guest_sync(void) { sync(); }
 
 int32_t guest_set_time(int64_t seconds, uint32_t nanoseconds) {

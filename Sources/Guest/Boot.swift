@@ -65,7 +65,7 @@ enum Boot {
       unsafe guest_mount(device, "/newroot", "ext4", noAccessTime, nil),
       "mount \"\(device)\" as ext4")
     let grown = unsafe guest_grow(device, "/newroot")
-    if grown < 0 { log("the root file system could not grow: error \(-grown)") }
+    if grown < 0 { log("the root file system could not grow: \(words(-grown))") }
   }
 
   private static func waitFor(_ device: String) throws(SystemError) {
@@ -110,13 +110,13 @@ enum Boot {
   ) {
     _ = unsafe guest_mkdir(target, 0o755)
     let result = unsafe guest_mount(source, target, type, UInt32(flags), options)
-    if result < 0 { log("mount \"\(target)\": error \(-result)") }
+    if result < 0 { log("mount \"\(target)\": \(words(-result))") }
   }
 
   private static func settle(_ arguments: KernelArguments) throws(SystemError) {
     _ = guest_raise_limits()
     let loopback = guest_loopback_up()
-    if loopback < 0 { log("loopback: error \(-loopback)") }
+    if loopback < 0 { log("loopback: \(words(-loopback))") }
     if !arguments.hostname.isEmpty {
       try Identity.set(hostname: [UInt8](arguments.hostname.utf8))
     }
@@ -125,7 +125,8 @@ enum Boot {
 
   /// From here on this process is the helper, and PID 1 is the image's init.
   private static func handOver(_ arguments: KernelArguments) throws(SystemError) {
-    let result = unsafe withTable([[UInt8]("HOME=/".utf8), [UInt8]("TERM=linux".utf8)]) { environment in
+    let result = unsafe withTable([[UInt8]("HOME=/".utf8), [UInt8]("TERM=linux".utf8)]) {
+      environment in
       unsafe guest_hand_over(arguments.initPath, environment)
     }
     try check(result, "execute \"\(arguments.initPath)\"")

@@ -249,7 +249,7 @@ final class Server {
       control.send(Message.done([]).encoded(stream: stream))
     } catch {
       let failure = GuestFailure(
-        .system, errno: error.errno, text: [UInt8](error.operation.utf8))
+        .system, errno: error.errno, text: [UInt8]("\(error)".utf8))
       control.send(Message.failed(failure).encoded(stream: stream))
     }
   }

@@ -93,11 +93,12 @@ extension Session {
     switch Int(stage) {
     case GUEST_STAGE_DIRECTORY:
       throw StartFailure(
-        .noSuchDirectory, errno: -pid, "cannot enter \"\(text(request.directory))\"")
+        .noSuchDirectory, errno: -pid, "cannot enter \"\(text(request.directory))\": \(words(-pid))"
+      )
     case GUEST_STAGE_EXECUTE where pid == -Errno.noEntry || pid == -Errno.notDirectory:
       throw StartFailure(.notFound, errno: -pid, "command \"\(name)\" not found")
     case GUEST_STAGE_EXECUTE:
-      throw StartFailure(.cannotExecute, errno: -pid, "cannot execute \"\(name)\"")
+      throw StartFailure(.cannotExecute, errno: -pid, "cannot execute \"\(name)\": \(words(-pid))")
     case GUEST_STAGE_USER:
       throw StartFailure(.system, errno: -pid, "cannot become \"\(user.name)\"")
     default:

@@ -34,7 +34,7 @@ final class Shutdown {
       let readOnly = GUEST_REMOUNT | GUEST_READ_ONLY
       guest_sync()
       let result = unsafe guest_mount(nil, "/", nil, UInt32(readOnly), nil)
-      if result < 0 { log("the root could not be made read-only: error \(-result)") }
+      if result < 0 { log("the root could not be made read-only: \(words(-result))") }
       server.control.send(Message.done([0]).encoded(stream: stream))
       server.control.drain(milliseconds: 1000)
     }

@@ -5,7 +5,12 @@ struct SystemError: Error, CustomStringConvertible {
   let operation: String
   let errno: Int32
 
-  var description: String { "\(operation): error \(errno)" }
+  var description: String { "\(operation): \(words(errno))" }
+}
+
+/// An errno in the system's words, in lower case.
+func words(_ errno: Int32) -> String {
+  unsafe String(cString: guest_error_text(errno)).lowercased()
 }
 
 /// Errno values that change what we do.

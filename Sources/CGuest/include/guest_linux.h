@@ -33,6 +33,8 @@ int32_t guest_hand_over(const char *path, const char *const *environment);
 enum { GUEST_POWER_OFF = 0, GUEST_REBOOT = 1 };
 int32_t guest_reboot(int32_t kind);
 void guest_sync(void);
+// In the system's words; static.
+const char *guest_error_text(int32_t error);
 int32_t guest_set_time(int64_t seconds, uint32_t nanoseconds);
 int32_t guest_set_hostname(const uint8_t *name, size_t length);
 // Credits the bytes to the kernel's generator and makes it reseed from them at once.
