@@ -170,8 +170,8 @@ extension Catalog {
           SELECT object.key, state, size, allocated, created_at,
             (SELECT csize FROM encoding WHERE encoding.object = object.id
              ORDER BY id DESC LIMIT 1),
-            (SELECT COUNT(DISTINCT holder) FROM edge
-             WHERE needed = object.id AND role = 'layer'),
+            (SELECT COUNT(DISTINCT holder) FROM edge JOIN image ON image.object = edge.holder
+             WHERE needed = object.id),
             (SELECT recipe || ' ' || ordinal FROM step WHERE layer = object.id
              ORDER BY built_at DESC, rowid DESC LIMIT 1),
             EXISTS (SELECT 1 FROM step WHERE layer = object.id AND impure)

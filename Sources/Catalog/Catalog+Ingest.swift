@@ -58,6 +58,7 @@ extension Catalog {
   private func claimPath(
     _ path: String, _ object: Int64, encoding: Int64?, _ database: Database
   ) throws {
+    guard Self.isStorePath(path) else { throw CatalogError.badPath(path) }
     let row = try Row.fetchOne(
       database,
       sql: """
@@ -72,6 +73,18 @@ extension Catalog {
         INSERT INTO file (path, object, encoding) VALUES (?, ?, ?)
         ON CONFLICT (path) DO UPDATE SET encoding = excluded.encoding
         """, arguments: [path, object, encoding])
+  }
+
+  /// The schema checks the same, but a NUL would never get there.
+  private static func isStorePath(_ path: String) -> Bool {
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    return parts.allSatisfy { part in
+      !part.isEmpty && part != "." && part != ".."
+        && part.utf8.allSatisfy {
+          (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0)
+            || [0x2D, 0x2E, 0x5F].contains($0)
+        }
+    }
   }
 
   /// Makes an object ready. `rename` moves its finished, synced and verified files into place

@@ -41,7 +41,7 @@ package struct TrashBatch: Sendable, Hashable {
 
 /// Moves a path below the store into a batch. A seam for tests; everybody else uses `.host`.
 package struct TrashMover: Sendable {
-  let move: @Sendable (_ path: String, _ store: String, _ batch: TrashBatch) throws -> Void
+  package let move: @Sendable (_ path: String, _ store: String, _ batch: TrashBatch) throws -> Void
 
   package init(
     move: @escaping @Sendable (_ path: String, _ store: String, _ batch: TrashBatch) throws -> Void
