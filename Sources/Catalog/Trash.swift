@@ -64,10 +64,14 @@ extension Catalog {
   func moving<T>(_ batch: TrashBatch, _ body: (Database) throws -> T) throws -> T {
     do {
       return try writeRethrowing { database in
-        try database.execute(
-          sql: "INSERT INTO trash (id, committed_at) VALUES (?, ?)",
-          arguments: [batch.id, clock()])
-        return try body(database)
+        try database.run(
+          "INSERT INTO trash (id, committed_at) VALUES (?, ?)", [batch.id, clock()])
+        let result = try body(database)
+        // Nothing was moved: nothing to remember.
+        if !Files.exists(batch.directory) {
+          try database.run("DELETE FROM trash WHERE id = ?", [batch.id])
+        }
+        return result
       }
     } catch {
       // The same as the next start would do.
@@ -84,7 +88,7 @@ extension Catalog {
     for batch in batches {
       if Files.exists(batch.directory) { try remove(batch.directory) }
       try write { database in
-        try database.execute(sql: "DELETE FROM trash WHERE id = ?", arguments: [batch.id])
+        try database.run("DELETE FROM trash WHERE id = ?", [batch.id])
       }
     }
   }
@@ -104,9 +108,8 @@ extension Catalog {
         if committed.contains(name) {
           left.append(batch)
         } else if try !putBack(batch) {
-          try database.execute(
-            sql: "INSERT INTO trash (id, committed_at) VALUES (?, ?)",
-            arguments: [batch.id, clock()])
+          try database.run(
+            "INSERT INTO trash (id, committed_at) VALUES (?, ?)", [batch.id, clock()])
           left.append(batch)
         }
       }
