@@ -1,4 +1,5 @@
 internal import GRDB
+internal import Glibc
 internal import Host
 internal import Vocabulary
 
@@ -86,7 +87,16 @@ extension Catalog {
     _ batches: [TrashBatch], remove: (String) throws -> Void = { try Files.removeTree($0) }
   ) throws {
     for batch in batches {
-      if Files.exists(batch.directory) { try remove(batch.directory) }
+      // Two collectors may be emptying the same batch: what one does not find, the other removed.
+      var tries = 0
+      while Files.exists(batch.directory) {
+        do {
+          try remove(batch.directory)
+          break
+        } catch HostError.system(_, _, ENOENT) where tries < 100 {
+          tries += 1
+        }
+      }
       try write { database in
         try database.run("DELETE FROM trash WHERE id = ?", [batch.id])
       }

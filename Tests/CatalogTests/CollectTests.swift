@@ -303,8 +303,8 @@ import Vocabulary
         group.addTask {
           let catalog = try test.open()
           for _ in 0..<20 {
-            let found = try catalog.collect(try catalog.markSnapshot(grace: nil).candidates)
-            try catalog.empty(found.batches)
+            _ = try catalog.collect(try catalog.markSnapshot(grace: nil).candidates)
+            try catalog.empty(try catalog.recoverTrash())
           }
         }
       }
