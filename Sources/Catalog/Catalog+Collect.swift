@@ -70,18 +70,17 @@ extension Catalog {
     switch candidate.subject {
     case .object:
       guard try isStillGarbage(candidate, database) else { return false }
-      let paths = try String.fetchAll(
-        database, sql: "SELECT path FROM file WHERE object = ? ORDER BY path",
-        arguments: [candidate.id])
+      let paths = try database.texts(
+        "SELECT path FROM file WHERE object = ? ORDER BY path",
+        [candidate.id])
       for path in paths { try trash.move(path, store, batch) }
-      try database.execute(sql: "DELETE FROM object WHERE id = ?", arguments: [candidate.id])
+      try database.run("DELETE FROM object WHERE id = ?", [candidate.id])
     case .vm(let name):
-      let isSame = try Bool.fetchOne(
-        database,
-        sql: """
-          SELECT ephemeral AND NOT unsynced AND supervisor IS NULL AND changed_at = ?
-          FROM vm WHERE id = ?
-          """, arguments: [candidate.lastUsedAt, candidate.id])
+      let isSame = try database.truth(
+        """
+        SELECT ephemeral AND NOT unsynced AND supervisor IS NULL AND changed_at = ?
+        FROM vm WHERE id = ?
+        """, [candidate.lastUsedAt, candidate.id])
       guard isSame == true else { return false }
       try remove(
         vm: candidate.id, named: name, reason: candidate.reason.rawValue, actor: "gc", batch,
@@ -89,11 +88,11 @@ extension Catalog {
       return true
     case .encoding:
       guard try isStillSuperseded(candidate.id, database) else { return false }
-      let paths = try String.fetchAll(
-        database, sql: "SELECT path FROM file WHERE encoding = ? ORDER BY path",
-        arguments: [candidate.id])
+      let paths = try database.texts(
+        "SELECT path FROM file WHERE encoding = ? ORDER BY path",
+        [candidate.id])
       for path in paths { try trash.move(path, store, batch) }
-      try database.execute(sql: "DELETE FROM encoding WHERE id = ?", arguments: [candidate.id])
+      try database.run("DELETE FROM encoding WHERE id = ?", [candidate.id])
     case .file(let path):
       guard try !isKnown(path, database) else { return false }
       try trash.move(path, store, batch)
@@ -106,25 +105,23 @@ extension Catalog {
 
   /// Direct references are enough: its holders, if they went, went before it.
   private func isStillGarbage(_ candidate: Candidate, _ database: Database) throws -> Bool {
-    let row = try Row.fetchOne(
-      database,
-      sql: """
-        SELECT last_used_at, EXISTS (SELECT 1 FROM soft_edge WHERE wanted = object.id)
-        FROM object WHERE id = ?
-        """, arguments: [candidate.id])
+    let row = try database.row(
+      """
+      SELECT last_used_at, EXISTS (SELECT 1 FROM soft_edge WHERE wanted = object.id)
+      FROM object WHERE id = ?
+      """, [candidate.id])
     guard let row, row[0] == candidate.lastUsedAt, row[1] == false else { return false }
     return try !isReferred(candidate.id, database)
   }
 
   private func isStillSuperseded(_ encoding: Int64, _ database: Database) throws -> Bool {
-    try Bool.fetchOne(
-      database,
-      sql: """
-        SELECT NOT EXISTS (SELECT 1 FROM manifest_blob WHERE encoding = this.id)
-          AND EXISTS (SELECT 1 FROM encoding AS newer
-                      WHERE newer.object = this.object AND newer.id > this.id)
-        FROM encoding AS this WHERE this.id = ?
-        """, arguments: [encoding]) ?? false
+    try database.truth(
+      """
+      SELECT NOT EXISTS (SELECT 1 FROM manifest_blob WHERE encoding = this.id)
+        AND EXISTS (SELECT 1 FROM encoding AS newer
+                    WHERE newer.object = this.object AND newer.id > this.id)
+      FROM encoding AS this WHERE this.id = ?
+      """, [encoding]) ?? false
   }
 
   /// Those of the paths, relative to the store, that no row knows: as candidates for `collect`,
@@ -145,12 +142,11 @@ extension Catalog {
   private func isKnown(_ path: String, _ database: Database) throws -> Bool {
     let parts = path.split(separator: "/")
     if parts.count == 2, parts[0] == "vms" {
-      return try Bool.fetchOne(
-        database, sql: "SELECT EXISTS (SELECT 1 FROM vm WHERE name = ?)",
-        arguments: [String(parts[1])]) ?? true
+      return try database.truth(
+        "SELECT EXISTS (SELECT 1 FROM vm WHERE name = ?)",
+        [String(parts[1])]) ?? true
     }
-    return try Bool.fetchOne(
-      database, sql: "SELECT EXISTS (SELECT 1 FROM file WHERE path = ?)", arguments: [path])
+    return try database.truth("SELECT EXISTS (SELECT 1 FROM file WHERE path = ?)", [path])
       ?? true
   }
 }

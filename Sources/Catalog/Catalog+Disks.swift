@@ -38,21 +38,21 @@ extension Catalog {
   ) throws {
     try publish(disk.key, publication, lease) { database in
       let id = try requireReady(disk.key, database)
-      try database.execute(
-        sql: """
-          INSERT OR REPLACE INTO disk
-            (object, chain, formatter, format, virtual_size, depth, dead_bytes)
-          VALUES (?, ?, ?, ?, ?, ?, ?)
-          """,
-        arguments: [
+      try database.run(
+        """
+        INSERT OR REPLACE INTO disk
+          (object, chain, formatter, format, virtual_size, depth, dead_bytes)
+        VALUES (?, ?, ?, ?, ?, ?, ?)
+        """,
+        [
           id, disk.chain.description, disk.formatter, disk.format.rawValue,
           disk.virtualSize.bytes, disk.depth, disk.deadBytes.bytes,
         ])
-      try database.execute(
-        sql: """
-          INSERT OR IGNORE INTO soft_edge (holder, role, wanted)
-          SELECT object, 'disk', ? FROM image WHERE chain = ?
-          """, arguments: [id, disk.chain.description])
+      try database.run(
+        """
+        INSERT OR IGNORE INTO soft_edge (holder, role, wanted)
+        SELECT object, 'disk', ? FROM image WHERE chain = ?
+        """, [id, disk.chain.description])
       try rename()
     }
   }
@@ -65,10 +65,9 @@ extension Catalog {
       let key = ObjectKey.disk(chain, formatter: formatter)
       guard let id = try readyID(key, database), let object = try record(key, database)
       else { return nil }
-      let row = try Row.fetchOne(
-        database,
-        sql: "SELECT format, virtual_size, depth, dead_bytes FROM disk WHERE object = ?",
-        arguments: [id])
+      let row = try database.row(
+        "SELECT format, virtual_size, depth, dead_bytes FROM disk WHERE object = ?",
+        [id])
       guard let row, let format = DiskFormat(rawValue: row[0]) else { return nil }
       try refer(lease, to: id, database)
       let disk = DiskRecord(

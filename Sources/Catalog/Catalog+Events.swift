@@ -17,11 +17,10 @@ extension Catalog {
   /// The newest events, newest first.
   package func events(limit: Int = 100) throws(CatalogError) -> [EventRecord] {
     try read { database in
-      try Row.fetchAll(
-        database,
-        sql: """
-          SELECT at, actor, action, subject, reason, bytes FROM event ORDER BY id DESC LIMIT ?
-          """, arguments: [limit]
+      try database.rows(
+        """
+        SELECT at, actor, action, subject, reason, bytes FROM event ORDER BY id DESC LIMIT ?
+        """, [limit]
       ).map {
         EventRecord(
           at: $0[0], actor: $0[1], action: $0[2], subject: $0[3], reason: $0[4], bytes: $0[5])
@@ -33,9 +32,9 @@ extension Catalog {
     _ action: String, _ subject: String, reason: String, bytes: Int64, actor: String = "hutch",
     _ database: Database
   ) throws {
-    try database.execute(
-      sql: """
-        INSERT INTO event (at, actor, action, subject, reason, bytes) VALUES (?, ?, ?, ?, ?, ?)
-        """, arguments: [clock(), actor, action, subject, reason, bytes])
+    try database.run(
+      """
+      INSERT INTO event (at, actor, action, subject, reason, bytes) VALUES (?, ?, ?, ?, ?, ?)
+      """, [clock(), actor, action, subject, reason, bytes])
   }
 }

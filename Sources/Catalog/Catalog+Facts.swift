@@ -33,11 +33,10 @@ extension Catalog {
   }
 
   private func fact(_ name: String, _ database: Database) throws -> String? {
-    try String.fetchOne(database, sql: "SELECT value FROM fact WHERE name = ?", arguments: [name])
+    try database.texts("SELECT value FROM fact WHERE name = ?", [name]).first
   }
 
   private func setFact(_ name: String, _ value: String, _ database: Database) throws {
-    try database.execute(
-      sql: "INSERT OR REPLACE INTO fact (name, value) VALUES (?, ?)", arguments: [name, value])
+    try database.run("INSERT OR REPLACE INTO fact (name, value) VALUES (?, ?)", [name, value])
   }
 }

@@ -52,70 +52,66 @@ extension Catalog {
       let now = clock()
       let key = ObjectKey.image(image)
       let manifestID = try requireReady(.manifest(manifest), database)
-      try database.execute(
-        sql: """
-          INSERT INTO object (kind, key, state, architecture, created_at, last_used_at)
-          VALUES ('image', ?1, 'ready', ?2, ?3, ?3)
-          ON CONFLICT (kind, key) DO UPDATE SET state = 'ready', last_used_at = ?3
-          """, arguments: [key.id, architecture.rawValue, now])
+      try database.run(
+        """
+        INSERT INTO object (kind, key, state, architecture, created_at, last_used_at)
+        VALUES ('image', ?1, 'ready', ?2, ?3, ?3)
+        ON CONFLICT (kind, key) DO UPDATE SET state = 'ready', last_used_at = ?3
+        """, [key.id, architecture.rawValue, now])
       let id = try requireReady(key, database)
       try refer(lease, to: id, database)
-      try database.execute(
-        sql: """
-          INSERT OR IGNORE INTO image (object, chain, architecture, impure, recorded_at)
-          VALUES (?, ?, ?, ?, ?)
-          """, arguments: [id, chain.description, architecture.rawValue, impure, now])
+      try database.run(
+        """
+        INSERT OR IGNORE INTO image (object, chain, architecture, impure, recorded_at)
+        VALUES (?, ?, ?, ?, ?)
+        """, [id, chain.description, architecture.rawValue, impure, now])
       // The newest manifest is the one that counts; an older encoding may then go.
-      try database.execute(sql: "DELETE FROM edge WHERE holder = ?", arguments: [id])
+      try database.run("DELETE FROM edge WHERE holder = ?", [id])
       var needed = [Edge("manifest", .manifest(manifest)), Edge("config", .config(image))]
       needed += layers.enumerated().map { Edge("layer", .layer($1), at: $0) }
       for edge in needed {
-        try database.execute(
-          sql: "INSERT INTO edge (holder, role, position, needed) VALUES (?, ?, ?, ?)",
-          arguments: [id, edge.role, edge.position, try requireReady(edge.needed, database)])
+        try database.run(
+          "INSERT INTO edge (holder, role, position, needed) VALUES (?, ?, ?, ?)",
+          [id, edge.role, edge.position, try requireReady(edge.needed, database)])
       }
       try recordBlobs(blobs, layers, of: manifestID, database)
-      try database.execute(
-        sql: "DELETE FROM soft_edge WHERE holder = ? AND role = 'input'", arguments: [id])
+      try database.run("DELETE FROM soft_edge WHERE holder = ? AND role = 'input'", [id])
       for input in inputs {
         try add(SoftEdge("input", holder: key, wanted: .input(input)), database)
       }
-      try database.execute(
-        sql: """
-          INSERT OR IGNORE INTO soft_edge (holder, role, wanted)
-          SELECT ?, 'disk', object FROM disk WHERE chain = ?
-          """, arguments: [id, chain.description])
+      try database.run(
+        """
+        INSERT OR IGNORE INTO soft_edge (holder, role, wanted)
+        SELECT ?, 'disk', object FROM disk WHERE chain = ?
+        """, [id, chain.description])
     }
   }
 
   private func recordBlobs(
     _ blobs: [Digest], _ layers: [DiffID], of manifest: Int64, _ database: Database
   ) throws {
-    try database.execute(
-      sql: "DELETE FROM manifest_blob WHERE manifest = ?", arguments: [manifest])
+    try database.run("DELETE FROM manifest_blob WHERE manifest = ?", [manifest])
     for (position, (blob, layer)) in zip(blobs, layers).enumerated() {
-      let encoding = try Int64.fetchOne(
-        database,
-        sql: """
-          SELECT encoding.id FROM encoding JOIN object ON object.id = encoding.object
-          WHERE encoding.blob = ? AND object.kind = 'layer' AND object.key = ?
-          """, arguments: [blob.description, layer.description])
+      let encoding = try database.integer(
+        """
+        SELECT encoding.id FROM encoding JOIN object ON object.id = encoding.object
+        WHERE encoding.blob = ? AND object.kind = 'layer' AND object.key = ?
+        """, [blob.description, layer.description])
       guard let encoding else { throw CatalogError.unknownObject(.layer(layer)) }
-      try database.execute(
-        sql: "INSERT INTO manifest_blob (manifest, position, encoding) VALUES (?, ?, ?)",
-        arguments: [manifest, position, encoding])
+      try database.run(
+        "INSERT INTO manifest_blob (manifest, position, encoding) VALUES (?, ?, ?)",
+        [manifest, position, encoding])
     }
   }
 
   /// All images, oldest first.
   package func images() throws(CatalogError) -> [ImageRecord] {
     try read { database in
-      let keys = try String.fetchAll(
-        database,
-        sql: """
-          SELECT object.key FROM image JOIN object ON object.id = image.object
-          WHERE object.state = 'ready' ORDER BY image.recorded_at, object.id
-          """)
+      let keys = try database.texts(
+        """
+        SELECT object.key FROM image JOIN object ON object.id = image.object
+        WHERE object.state = 'ready' ORDER BY image.recorded_at, object.id
+        """)
       return try keys.compactMap { try ImageID($0).flatMap { try imageRecord($0, database) } }
     }
   }
@@ -128,55 +124,51 @@ extension Catalog {
   }
 
   func imageRecord(_ image: ImageID, _ database: Database) throws -> ImageRecord? {
-    let row = try Row.fetchOne(
-      database,
-      sql: """
-        SELECT object.id, chain, image.architecture, impure, recorded_at,
-          (SELECT key FROM edge JOIN object ON object.id = needed
-           WHERE holder = image.object AND role = 'manifest')
-        FROM image JOIN object ON object.id = image.object
-        WHERE object.key = ? AND object.kind = 'image' AND object.state = 'ready'
-        """, arguments: [image.description])
+    let row = try database.row(
+      """
+      SELECT object.id, chain, image.architecture, impure, recorded_at,
+        (SELECT key FROM edge JOIN object ON object.id = needed
+         WHERE holder = image.object AND role = 'manifest')
+      FROM image JOIN object ON object.id = image.object
+      WHERE object.key = ? AND object.kind = 'image' AND object.state = 'ready'
+      """, [image.description])
     guard let row, let chain = ChainID(row[1] as String),
       let architecture = Architecture(rawValue: row[2]),
       let manifest = (row[5] as String?).flatMap({ Digest($0) })
     else { return nil }
     let id: Int64 = row[0]
-    let layers = try Row.fetchAll(
-      database,
-      sql: """
-        SELECT object.key, object.size,
-          (SELECT encoding.csize FROM encoding WHERE encoding.object = object.id
-           ORDER BY encoding.id DESC LIMIT 1)
-        FROM edge JOIN object ON object.id = edge.needed
-        WHERE edge.holder = ? AND edge.role = 'layer' ORDER BY edge.position
-        """, arguments: [id])
+    let layers = try database.rows(
+      """
+      SELECT object.key, object.size,
+        (SELECT encoding.csize FROM encoding WHERE encoding.object = object.id
+         ORDER BY encoding.id DESC LIMIT 1)
+      FROM edge JOIN object ON object.id = edge.needed
+      WHERE edge.holder = ? AND edge.role = 'layer' ORDER BY edge.position
+      """, [id])
     return ImageRecord(
       id: image, chain: chain, architecture: architecture, impure: row[3], manifest: manifest,
       layers: layers.compactMap { DiffID($0[0] as String) },
       size: ByteCount(layers.reduce(0) { $0 + ($1[1] as Int64) }),
       compressedSize: ByteCount(layers.reduce(0) { $0 + (($1[2] as Int64?) ?? 0) }),
       recordedAt: row[4],
-      tags: try String.fetchAll(
-        database, sql: "SELECT name FROM tag WHERE image = ? ORDER BY name", arguments: [id]))
+      tags: try database.texts("SELECT name FROM tag WHERE image = ? ORDER BY name", [id]))
   }
 
   /// All layers, oldest first.
   package func layers() throws(CatalogError) -> [LayerRecord] {
     try read { database in
-      try Row.fetchAll(
-        database,
-        sql: """
-          SELECT object.key, state, size, allocated, created_at,
-            (SELECT csize FROM encoding WHERE encoding.object = object.id
-             ORDER BY id DESC LIMIT 1),
-            (SELECT COUNT(DISTINCT holder) FROM edge
-             WHERE needed = object.id AND role = 'layer'),
-            (SELECT recipe || ' ' || ordinal FROM step WHERE layer = object.id
-             ORDER BY built_at DESC, rowid DESC LIMIT 1),
-            EXISTS (SELECT 1 FROM step WHERE layer = object.id AND impure)
-          FROM object WHERE kind = 'layer' ORDER BY created_at, object.id
-          """
+      try database.rows(
+        """
+        SELECT object.key, state, size, allocated, created_at,
+          (SELECT csize FROM encoding WHERE encoding.object = object.id
+           ORDER BY id DESC LIMIT 1),
+          (SELECT COUNT(DISTINCT holder) FROM edge JOIN image ON image.object = edge.holder
+           WHERE needed = object.id),
+          (SELECT recipe || ' ' || ordinal FROM step WHERE layer = object.id
+           ORDER BY built_at DESC, rowid DESC LIMIT 1),
+          EXISTS (SELECT 1 FROM step WHERE layer = object.id AND impure)
+        FROM object WHERE kind = 'layer' ORDER BY created_at, object.id
+        """
       ).compactMap { row in
         guard let id = DiffID(row[0] as String), let state = ObjectState(rawValue: row[1])
         else { return nil }

@@ -13,20 +13,19 @@ extension Catalog {
     _ key: ObjectKey, files: [String], _ lease: Lease
   ) throws(CatalogError) -> Turn {
     try write { database in
-      let row = try Row.fetchOne(
-        database,
-        sql: """
-          SELECT object.id, object.state, lease.id, lease.purpose, lease.pid
-          FROM object LEFT JOIN lease ON lease.id = object.writer
-          WHERE object.kind = ? AND object.key = ?
-          """, arguments: [key.kind.rawValue, key.id])
+      let row = try database.row(
+        """
+        SELECT object.id, object.state, lease.id, lease.purpose, lease.pid
+        FROM object LEFT JOIN lease ON lease.id = object.writer
+        WHERE object.kind = ? AND object.key = ?
+        """, [key.kind.rawValue, key.id])
       guard let row else {
         let now = clock()
-        try database.execute(
-          sql: """
-            INSERT INTO object (kind, key, state, created_at, last_used_at, writer)
-            VALUES (?, ?, 'writing', ?, ?, ?)
-            """, arguments: [key.kind.rawValue, key.id, now, now, lease.id])
+        try database.run(
+          """
+          INSERT INTO object (kind, key, state, created_at, last_used_at, writer)
+          VALUES (?, ?, 'writing', ?, ?, ?)
+          """, [key.kind.rawValue, key.id, now, now, lease.id])
         return try take(database.lastInsertedRowID, files, lease, database)
       }
       let id: Int64 = row[0]
@@ -40,9 +39,9 @@ extension Catalog {
         }
       default: break
       }
-      try database.execute(
-        sql: "UPDATE object SET state = 'writing', writer = ? WHERE id = ?",
-        arguments: [lease.id, id])
+      try database.run(
+        "UPDATE object SET state = 'writing', writer = ? WHERE id = ?",
+        [lease.id, id])
       return try take(id, files, lease, database)
     }
   }
@@ -58,20 +57,32 @@ extension Catalog {
   private func claimPath(
     _ path: String, _ object: Int64, encoding: Int64?, _ database: Database
   ) throws {
-    let row = try Row.fetchOne(
-      database,
-      sql: """
-        SELECT object.id, object.kind, object.key FROM file JOIN object ON object.id = file.object
-        WHERE file.path = ?
-        """, arguments: [path])
+    guard Self.isStorePath(path) else { throw CatalogError.badPath(path) }
+    let row = try database.row(
+      """
+      SELECT object.id, object.kind, object.key FROM file JOIN object ON object.id = file.object
+      WHERE file.path = ?
+      """, [path])
     if let row, row[0] != object, let kind = ObjectKind(rawValue: row[1]) {
       throw CatalogError.pathTaken(path: path, by: ObjectKey(kind, row[2]))
     }
-    try database.execute(
-      sql: """
-        INSERT INTO file (path, object, encoding) VALUES (?, ?, ?)
-        ON CONFLICT (path) DO UPDATE SET encoding = excluded.encoding
-        """, arguments: [path, object, encoding])
+    try database.run(
+      """
+      INSERT INTO file (path, object, encoding) VALUES (?, ?, ?)
+      ON CONFLICT (path) DO UPDATE SET encoding = excluded.encoding
+      """, [path, object, encoding])
+  }
+
+  /// The schema checks the same, but a NUL would never get there.
+  private static func isStorePath(_ path: String) -> Bool {
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    return parts.allSatisfy { part in
+      !part.isEmpty && part != "." && part != ".."
+        && part.utf8.allSatisfy {
+          (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0)
+            || [0x2D, 0x2E, 0x5F].contains($0)
+        }
+    }
   }
 
   /// Makes an object ready. `rename` moves its finished, synced and verified files into place
@@ -100,18 +111,16 @@ extension Catalog {
   package func abandon(_ key: ObjectKey, _ lease: Lease) throws(CatalogError) {
     try write { database in
       let id = try writingID(key, lease, database)
-      try database.execute(
-        sql: "DELETE FROM lease_ref WHERE lease = ? AND object = ?", arguments: [lease.id, id])
+      try database.run("DELETE FROM lease_ref WHERE lease = ? AND object = ?", [lease.id, id])
       try giveUp(id, database)
     }
   }
 
   private func writingID(_ key: ObjectKey, _ lease: Lease, _ database: Database) throws -> Int64 {
-    let id = try Int64.fetchOne(
-      database,
-      sql: """
-        SELECT id FROM object WHERE kind = ? AND key = ? AND state = 'writing' AND writer = ?
-        """, arguments: [key.kind.rawValue, key.id, lease.id])
+    let id = try database.integer(
+      """
+      SELECT id FROM object WHERE kind = ? AND key = ? AND state = 'writing' AND writer = ?
+      """, [key.kind.rawValue, key.id, lease.id])
     guard let id else { throw CatalogError.notWriting(key) }
     return id
   }
@@ -120,13 +129,13 @@ extension Catalog {
     _ publication: Publication, of id: Int64, _ key: ObjectKey, _ database: Database
   ) throws {
     let now = clock()
-    try database.execute(
-      sql: """
-        UPDATE object SET state = 'ready', writer = NULL, digest = ?, architecture = ?, size = ?,
-          allocated = ?, derived = ?, rebuild_ms = ?, last_used_at = ?, detail = ?
-        WHERE id = ?
-        """,
-      arguments: [
+    try database.run(
+      """
+      UPDATE object SET state = 'ready', writer = NULL, digest = ?, architecture = ?, size = ?,
+        allocated = ?, derived = ?, rebuild_ms = ?, last_used_at = ?, detail = ?
+      WHERE id = ?
+      """,
+      [
         publication.digest?.description, publication.architecture?.rawValue,
         publication.size.bytes, publication.allocated.bytes, publication.derived,
         publication.rebuildMilliseconds, now, publication.detail, id,
@@ -135,25 +144,25 @@ extension Catalog {
       try addEncoding(encoding, to: id, database)
     }
     // Written again, an object needs what it needs now.
-    try database.execute(sql: "DELETE FROM edge WHERE holder = ?", arguments: [id])
+    try database.run("DELETE FROM edge WHERE holder = ?", [id])
     for edge in publication.edges {
-      try database.execute(
-        sql: "INSERT INTO edge (holder, role, position, needed) VALUES (?, ?, ?, ?)",
-        arguments: [id, edge.role, edge.position, try requireReady(edge.needed, database)])
+      try database.run(
+        "INSERT INTO edge (holder, role, position, needed) VALUES (?, ?, ?, ?)",
+        [id, edge.role, edge.position, try requireReady(edge.needed, database)])
     }
     for edge in publication.softEdges { try add(edge, database) }
   }
 
   private func addEncoding(_ encoding: Encoding, to object: Int64, _ database: Database) throws {
-    try database.execute(
-      sql: """
-        INSERT INTO encoding (object, blob, codec, csize) VALUES (?, ?, ?, ?)
-        ON CONFLICT (blob) DO UPDATE SET codec = excluded.codec WHERE object = excluded.object
-        """,
-      arguments: [object, encoding.blob.description, encoding.codec, encoding.size.bytes])
-    let id = try Int64.fetchOne(
-      database, sql: "SELECT id FROM encoding WHERE blob = ? AND object = ?",
-      arguments: [encoding.blob.description, object])
+    try database.run(
+      """
+      INSERT INTO encoding (object, blob, codec, csize) VALUES (?, ?, ?, ?)
+      ON CONFLICT (blob) DO UPDATE SET codec = excluded.codec WHERE object = excluded.object
+      """,
+      [object, encoding.blob.description, encoding.codec, encoding.size.bytes])
+    let id = try database.integer(
+      "SELECT id FROM encoding WHERE blob = ? AND object = ?",
+      [encoding.blob.description, object])
     guard let id else {
       throw CatalogError.database(path: path, code: 19, detail: "blob of another layer")
     }
@@ -170,9 +179,9 @@ extension Catalog {
   func add(_ edge: SoftEdge, _ database: Database) throws {
     let holder = try requireReady(edge.holder, database)
     let wanted = try requireReady(edge.wanted, database)
-    try database.execute(
-      sql: "INSERT OR IGNORE INTO soft_edge (holder, role, wanted) VALUES (?, ?, ?)",
-      arguments: [holder, edge.role, wanted])
+    try database.run(
+      "INSERT OR IGNORE INTO soft_edge (holder, role, wanted) VALUES (?, ?, ?)",
+      [holder, edge.role, wanted])
   }
 
   /// Adds another encoding of a layer that is ready, as after a change of compressor. `rename`

@@ -27,9 +27,9 @@ extension Catalog {
     try write { database in
       try Files.makeDirectories(store + "/leases")
       lock = try FileLock.exclusive(lockPath(id), wait: false)
-      try database.execute(
-        sql: "INSERT INTO lease (id, purpose, pid, created_at) VALUES (?, ?, ?, ?)",
-        arguments: [id, purpose, getpid(), now])
+      try database.run(
+        "INSERT INTO lease (id, purpose, pid, created_at) VALUES (?, ?, ?, ?)",
+        [id, purpose, getpid(), now])
     }
     guard let held = lock.take() else { throw .busy(path: lockPath(id)) }
     return Lease(id: id, purpose: purpose, catalog: self, lock: held)
@@ -38,8 +38,8 @@ extension Catalog {
   /// All leases, oldest first.
   package func leases() throws(CatalogError) -> [LeaseRecord] {
     try read { database in
-      let rows = try Row.fetchAll(
-        database, sql: "SELECT id, purpose, pid, created_at FROM lease ORDER BY created_at, id")
+      let rows = try database.rows(
+        "SELECT id, purpose, pid, created_at FROM lease ORDER BY created_at, id")
       return rows.map { row in
         LeaseRecord(
           id: row[0], purpose: row[1], pid: row[2], createdAt: row[3],
@@ -54,7 +54,7 @@ extension Catalog {
   package func cleanDeadLeases() throws(CatalogError) -> Int {
     try write { database in
       var cleaned = 0
-      let ids = try String.fetchAll(database, sql: "SELECT id FROM lease ORDER BY id")
+      let ids = try database.texts("SELECT id FROM lease ORDER BY id")
       for id in ids {
         // Whoever can take the lock may clean; whoever cannot leaves the lease alone.
         guard let lock = try FileLock.exclusive(lockPath(id), wait: false) else { continue }
@@ -79,15 +79,16 @@ extension Catalog {
   /// a row without a lock file is a dead lease, which it is.
   private func removeLease(_ id: String, _ database: Database) throws {
     // A VM whose supervisor died did not stop by itself.
-    try database.execute(
-      sql: """
-        UPDATE vm SET state = 'crashed', changed_at = ?
-        WHERE supervisor = ? AND state IN ('running', 'paused')
-        """, arguments: [clock(), id])
+    try database.run(
+      """
+      UPDATE vm SET state = 'crashed', changed_at = ?
+      WHERE supervisor = ? AND state IN ('running', 'paused')
+      """, [clock(), id])
     let unfinished = try Int64.fetchAll(
-      database, sql: "SELECT id FROM object WHERE writer = ? AND state = 'writing'",
+      database.cachedStatement(
+        sql: "SELECT id FROM object WHERE writer = ? AND state = 'writing'"),
       arguments: [id])
-    try database.execute(sql: "DELETE FROM lease WHERE id = ?", arguments: [id])
+    try database.run("DELETE FROM lease WHERE id = ?", [id])
     for object in unfinished { try giveUp(object, database) }
     try? Files.removeTree(lockPath(id))
   }
@@ -96,29 +97,27 @@ extension Catalog {
   /// behind, it stays for the collector; else it never was.
   func giveUp(_ object: Int64, _ database: Database) throws {
     if try isReferred(object, database) {
-      try database.execute(
-        sql: "UPDATE object SET state = 'quarantined', writer = NULL WHERE id = ?",
-        arguments: [object])
+      try database.run(
+        "UPDATE object SET state = 'quarantined', writer = NULL WHERE id = ?",
+        [object])
     } else if try filesOnDisk(of: object, database).isEmpty {
-      try database.execute(sql: "DELETE FROM object WHERE id = ?", arguments: [object])
+      try database.run("DELETE FROM object WHERE id = ?", [object])
     } else {
-      try database.execute(
-        sql: "UPDATE object SET writer = NULL WHERE id = ?", arguments: [object])
+      try database.run("UPDATE object SET writer = NULL WHERE id = ?", [object])
     }
   }
 
   func filesOnDisk(of object: Int64, _ database: Database) throws -> [String] {
-    let paths = try String.fetchAll(
-      database, sql: "SELECT path FROM file WHERE object = ? ORDER BY path", arguments: [object])
+    let paths = try database.texts("SELECT path FROM file WHERE object = ? ORDER BY path", [object])
     return paths.filter { Files.exists(store + "/" + $0) }
   }
 
   /// Keeps an object for a lease. Under the write lock, in the transaction that looked it up.
   func refer(_ lease: Lease, to object: Int64, _ database: Database) throws {
     do {
-      try database.execute(
-        sql: "INSERT OR IGNORE INTO lease_ref (lease, object) VALUES (?, ?)",
-        arguments: [lease.id, object])
+      try database.run(
+        "INSERT OR IGNORE INTO lease_ref (lease, object) VALUES (?, ?)",
+        [lease.id, object])
     } catch let error as DatabaseError
       where error.extendedResultCode == .SQLITE_CONSTRAINT_FOREIGNKEY
     {
@@ -126,8 +125,8 @@ extension Catalog {
     }
     // Once an hour is precise enough for eviction, and spares most look-ups a write.
     let now = clock()
-    try database.execute(
-      sql: "UPDATE object SET last_used_at = ? WHERE id = ? AND last_used_at <= ?",
-      arguments: [now, object, now - 3600])
+    try database.run(
+      "UPDATE object SET last_used_at = ? WHERE id = ? AND last_used_at <= ?",
+      [now, object, now - 3600])
   }
 }

@@ -43,12 +43,11 @@ extension Catalog {
     try write { database in
       var known: [StepKey: DiffID] = [:]
       for key in keys {
-        let row = try Row.fetchOne(
-          database,
-          sql: """
-            SELECT object.id, object.key FROM step JOIN object ON object.id = step.layer
-            WHERE step.key = ? AND object.state = 'ready'
-            """, arguments: [key.description])
+        let row = try database.row(
+          """
+          SELECT object.id, object.key FROM step JOIN object ON object.id = step.layer
+          WHERE step.key = ? AND object.state = 'ready'
+          """, [key.description])
         guard let row, let layer = DiffID(row[1] as String) else { continue }
         try refer(lease, to: row[0], database)
         known[key] = layer
@@ -61,13 +60,13 @@ extension Catalog {
   package func recordStep(_ step: StepRecord) throws(CatalogError) {
     try write { database in
       let layer = try requireReady(.layer(step.layer), database)
-      try database.execute(
-        sql: """
-          INSERT OR REPLACE INTO step
-            (key, record, layer, recipe, ordinal, impure, build_ms, built_at)
-          VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-          """,
-        arguments: [
+      try database.run(
+        """
+        INSERT OR REPLACE INTO step
+          (key, record, layer, recipe, ordinal, impure, build_ms, built_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        """,
+        [
           step.key.description, step.record, layer, step.recipe, step.ordinal, step.impure,
           step.buildMilliseconds, clock(),
         ])
@@ -80,13 +79,12 @@ extension Catalog {
     recipe: String, ordinal: Int
   ) throws(CatalogError) -> StepRecord? {
     try read { database in
-      let row = try Row.fetchOne(
-        database,
-        sql: """
-          SELECT step.key, record, object.key, impure, build_ms, built_at
-          FROM step JOIN object ON object.id = step.layer
-          WHERE recipe = ? AND ordinal = ? ORDER BY built_at DESC, step.rowid DESC LIMIT 1
-          """, arguments: [recipe, ordinal])
+      let row = try database.row(
+        """
+        SELECT step.key, record, object.key, impure, build_ms, built_at
+        FROM step JOIN object ON object.id = step.layer
+        WHERE recipe = ? AND ordinal = ? ORDER BY built_at DESC, step.rowid DESC LIMIT 1
+        """, [recipe, ordinal])
       guard let row, let key = StepKey(row[0] as String), let layer = DiffID(row[2] as String)
       else { return nil }
       return StepRecord(
@@ -99,19 +97,18 @@ extension Catalog {
   /// `step/sha256:…`. It is given back with `finish` or with the end of the lease.
   package func claim(_ work: String, _ lease: Lease) throws(CatalogError) -> Turn {
     try write { database in
-      let row = try Row.fetchOne(
-        database,
-        sql: """
-          SELECT lease.id, lease.purpose, lease.pid FROM claim JOIN lease ON lease.id = claim.lease
-          WHERE claim.work = ?
-          """, arguments: [work])
+      let row = try database.row(
+        """
+        SELECT lease.id, lease.purpose, lease.pid FROM claim JOIN lease ON lease.id = claim.lease
+        WHERE claim.work = ?
+        """, [work])
       if let row, row[0] != lease.id, FileLock.isHeld(lockPath(row[0])) {
         return .writtenBy(purpose: row[1], pid: row[2])
       }
       do {
-        try database.execute(
-          sql: "INSERT OR REPLACE INTO claim (work, lease) VALUES (?, ?)",
-          arguments: [work, lease.id])
+        try database.run(
+          "INSERT OR REPLACE INTO claim (work, lease) VALUES (?, ?)",
+          [work, lease.id])
       } catch let error as DatabaseError
         where error.extendedResultCode == .SQLITE_CONSTRAINT_FOREIGNKEY
       {
@@ -124,8 +121,7 @@ extension Catalog {
   /// Gives a claim back.
   package func finish(_ work: String, _ lease: Lease) throws(CatalogError) {
     try write { database in
-      try database.execute(
-        sql: "DELETE FROM claim WHERE work = ? AND lease = ?", arguments: [work, lease.id])
+      try database.run("DELETE FROM claim WHERE work = ? AND lease = ?", [work, lease.id])
     }
   }
 

@@ -26,35 +26,35 @@ extension Catalog {
       let now = clock()
       let recipeText = recipeDigest?.description
       let lockText = lockDigest?.description
-      let before = try Row.fetchOne(
-        database, sql: "SELECT image, recipe, recipe_digest, lock_digest FROM tag WHERE name = ?",
-        arguments: [name])
+      let before = try database.row(
+        "SELECT image, recipe, recipe_digest, lock_digest FROM tag WHERE name = ?",
+        [name])
       // Saying the same again writes nothing: a build with nothing changed stays cheap.
       if let before, before[0] == id, before[1] == recipe, before[2] == recipeText,
         before[3] == lockText
       {
         return
       }
-      try database.execute(
-        sql: """
-          INSERT INTO tag (name, image, recipe, recipe_digest, lock_digest, updated_at)
-          VALUES (?, ?, ?, ?, ?, ?)
-          ON CONFLICT (name) DO UPDATE SET image = excluded.image, recipe = excluded.recipe,
-            recipe_digest = excluded.recipe_digest, lock_digest = excluded.lock_digest,
-            updated_at = excluded.updated_at
-          """, arguments: [name, id, recipe, recipeText, lockText, now])
-      try database.execute(
-        sql: """
-          INSERT INTO tag_history (name, image, recipe_digest, lock_digest, tagged_at)
-          VALUES (?, ?, ?, ?, ?)
-          """, arguments: [name, id, recipeText, lockText, now])
+      try database.run(
+        """
+        INSERT INTO tag (name, image, recipe, recipe_digest, lock_digest, updated_at)
+        VALUES (?, ?, ?, ?, ?, ?)
+        ON CONFLICT (name) DO UPDATE SET image = excluded.image, recipe = excluded.recipe,
+          recipe_digest = excluded.recipe_digest, lock_digest = excluded.lock_digest,
+          updated_at = excluded.updated_at
+        """, [name, id, recipe, recipeText, lockText, now])
+      try database.run(
+        """
+        INSERT INTO tag_history (name, image, recipe_digest, lock_digest, tagged_at)
+        VALUES (?, ?, ?, ?, ?)
+        """, [name, id, recipeText, lockText, now])
       try bumpIndex(database)
     }
   }
 
   package func untag(_ name: String) throws(CatalogError) {
     try write { database in
-      try database.execute(sql: "DELETE FROM tag WHERE name = ?", arguments: [name])
+      try database.run("DELETE FROM tag WHERE name = ?", [name])
       guard database.changesCount > 0 else { throw CatalogError.unknownTag(name) }
       try log("untag", name, reason: "asked for", bytes: 0, database)
       try bumpIndex(database)
@@ -64,14 +64,14 @@ extension Catalog {
   /// All tags, by name.
   package func tags() throws(CatalogError) -> [TagRecord] {
     try read { database in
-      try Row.fetchAll(database, sql: Self.tagQuery + " ORDER BY tag.name")
+      try database.rows(Self.tagQuery + " ORDER BY tag.name")
         .compactMap(Self.tagRecord)
     }
   }
 
   package func tag(named name: String) throws(CatalogError) -> TagRecord? {
     try read { database in
-      try Row.fetchOne(database, sql: Self.tagQuery + " WHERE tag.name = ?", arguments: [name])
+      try database.row(Self.tagQuery + " WHERE tag.name = ?", [name])
         .flatMap(Self.tagRecord)
     }
   }
@@ -94,12 +94,11 @@ extension Catalog {
   private func found(
     _ reference: String, _ database: Database
   ) throws -> (id: Int64, record: ImageRecord) {
-    let tagged = try Row.fetchOne(
-      database,
-      sql: """
-        SELECT object.id, object.key FROM tag JOIN object ON object.id = tag.image
-        WHERE tag.name = ?
-        """, arguments: [reference])
+    let tagged = try database.row(
+      """
+      SELECT object.id, object.key FROM tag JOIN object ON object.id = tag.image
+      WHERE tag.name = ?
+      """, [reference])
     let row = try tagged ?? byPrefix(reference, database)
     guard let row, let image = ImageID(row[1] as String),
       let record = try imageRecord(image, database)
@@ -112,12 +111,11 @@ extension Catalog {
     guard (8...64).contains(digits.utf8.count),
       digits.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })
     else { return nil }
-    let rows = try Row.fetchAll(
-      database,
-      sql: """
-        SELECT id, key FROM object WHERE kind = 'image' AND state = 'ready'
-          AND key >= ?1 AND key < ?1 || 'g' ORDER BY key
-        """, arguments: ["sha256:" + digits])
+    let rows = try database.rows(
+      """
+      SELECT id, key FROM object WHERE kind = 'image' AND state = 'ready'
+        AND key >= ?1 AND key < ?1 || 'g' ORDER BY key
+      """, ["sha256:" + digits])
     if rows.count > 1 {
       throw CatalogError.ambiguousImage(reference, rows.compactMap { ImageID($0[1] as String) })
     }

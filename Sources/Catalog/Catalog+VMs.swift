@@ -47,7 +47,7 @@ extension Catalog {
 
   package func vm(named name: String) throws(CatalogError) -> VMRecord {
     let found = try read { database in
-      try Row.fetchOne(database, sql: Self.vmQuery + " WHERE vm.name = ?", arguments: [name])
+      try database.row(Self.vmQuery + " WHERE vm.name = ?", [name])
         .flatMap { try vmRecord($0, database) }
     }
     guard let found else { throw .unknownVM(name) }
@@ -57,7 +57,7 @@ extension Catalog {
   /// All VMs, by name.
   package func vms() throws(CatalogError) -> [VMRecord] {
     try read { database in
-      try Row.fetchAll(database, sql: Self.vmQuery + " ORDER BY vm.name")
+      try database.rows(Self.vmQuery + " ORDER BY vm.name")
         .compactMap { try vmRecord($0, database) }
     }
   }
@@ -65,14 +65,12 @@ extension Catalog {
   /// Makes this lease the supervisor of a VM. Only one live process can be.
   package func supervise(_ name: String, _ lease: Lease) throws(CatalogError) {
     try write { database in
-      let row = try Row.fetchOne(
-        database, sql: "SELECT supervisor FROM vm WHERE name = ?", arguments: [name])
+      let row = try database.row("SELECT supervisor FROM vm WHERE name = ?", [name])
       guard let row else { throw CatalogError.unknownVM(name) }
       if let other: String = row[0], other != lease.id, FileLock.isHeld(lockPath(other)) {
         throw CatalogError.virtualMachineInUse(name)
       }
-      try database.execute(
-        sql: "UPDATE vm SET supervisor = ? WHERE name = ?", arguments: [lease.id, name])
+      try database.run("UPDATE vm SET supervisor = ? WHERE name = ?", [lease.id, name])
     }
   }
 
@@ -83,14 +81,14 @@ extension Catalog {
   ) throws(CatalogError) {
     let resting = [.stopped, .finished, .crashed].contains(state)
     try write { database in
-      try database.execute(
-        sql: """
-          UPDATE vm SET state = ?, unsynced = COALESCE(?, unsynced),
-            ephemeral = COALESCE(?, ephemeral), detail = COALESCE(?, detail), changed_at = ?,
-            supervisor = CASE WHEN ? THEN NULL ELSE supervisor END
-          WHERE name = ?
-          """,
-        arguments: [state.rawValue, unsynced, ephemeral, detail, clock(), resting, name])
+      try database.run(
+        """
+        UPDATE vm SET state = ?, unsynced = COALESCE(?, unsynced),
+          ephemeral = COALESCE(?, ephemeral), detail = COALESCE(?, detail), changed_at = ?,
+          supervisor = CASE WHEN ? THEN NULL ELSE supervisor END
+        WHERE name = ?
+        """,
+        [state.rawValue, unsynced, ephemeral, detail, clock(), resting, name])
       guard database.changesCount > 0 else { throw CatalogError.unknownVM(name) }
     }
   }
@@ -102,8 +100,7 @@ extension Catalog {
   ) throws -> TrashBatch {
     let batch = TrashBatch.new(in: store)
     try moving(batch) { database in
-      let row = try Row.fetchOne(
-        database, sql: "SELECT id, supervisor FROM vm WHERE name = ?", arguments: [name])
+      let row = try database.row("SELECT id, supervisor FROM vm WHERE name = ?", [name])
       guard let row else { throw CatalogError.unknownVM(name) }
       if let other: String = row[1], other != lease?.id, FileLock.isHeld(lockPath(other)) {
         throw CatalogError.virtualMachineInUse(name)
@@ -120,7 +117,7 @@ extension Catalog {
     _ trash: TrashMover?, _ database: Database
   ) throws {
     try (trash ?? .host).move(Self.folder(ofVM: name), store, batch)
-    try database.execute(sql: "DELETE FROM vm WHERE id = ?", arguments: [id])
+    try database.run("DELETE FROM vm WHERE id = ?", [id])
     try log("delete", "vm \(name)", reason: reason, bytes: 0, actor: actor, database)
   }
 
@@ -145,9 +142,9 @@ extension Catalog {
     return VMRecord(
       name: row[0], image: (row[1] as String?).flatMap { ImageID($0) },
       disk: ObjectKey(kind, row[3]),
-      diskFiles: try String.fetchAll(
-        database, sql: "SELECT path FROM file WHERE object = ? ORDER BY path",
-        arguments: [row[4] as Int64]),
+      diskFiles: try database.texts(
+        "SELECT path FROM file WHERE object = ? ORDER BY path",
+        [row[4] as Int64]),
       boot: (row[5] as String?).map { .boot($0) },
       warm: (row[6] as String?).map { ObjectKey(.warm, $0) },
       diskSize: ByteCount(row[7] as Int64), seed: seed, state: state, ephemeral: row[10],

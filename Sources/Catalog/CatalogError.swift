@@ -24,6 +24,8 @@ package enum CatalogError: Failure {
   case notWriting(ObjectKey)
   /// Two objects claim the same file.
   case pathTaken(path: String, by: ObjectKey)
+  /// Not a plain path below the store.
+  case badPath(String)
   case leaseEnded(purpose: String)
 
   case unknownImage(String)
@@ -42,7 +44,7 @@ package enum CatalogError: Failure {
     case .foreignStore: .missingHostTool
     case .busy, .stillNeeded, .pathTaken, .nameTaken, .virtualMachineInUse: .inUse
     case .noSpace: .noSpace
-    case .database, .notReady, .notWriting, .leaseEnded: .failed
+    case .database, .notReady, .notWriting, .badPath, .leaseEnded: .failed
     case .host(let error): error.kind
     case .unknownObject, .unknownImage, .unknownTag, .unknownVM: .notFound
     case .ambiguousImage, .badTag, .badName: .usage
@@ -67,6 +69,7 @@ package enum CatalogError: Failure {
     case .notReady(let key, let state): "\(key) is not ready but \(state.rawValue)"
     case .notWriting(let key): "\(key) is not being written by this process"
     case .pathTaken(let path, let key): "\"\(path)\" already belongs to \(key)"
+    case .badPath(let path): "\"\(path)\" is not a path below the store"
     case .leaseEnded(let purpose): "the lease for \"\(purpose)\" has ended"
     case .unknownImage(let name): "there is no image \"\(name)\""
     case .ambiguousImage(let prefix, let images):

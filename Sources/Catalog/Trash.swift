@@ -1,4 +1,5 @@
 internal import GRDB
+internal import Glibc
 internal import Host
 internal import Vocabulary
 
@@ -41,7 +42,7 @@ package struct TrashBatch: Sendable, Hashable {
 
 /// Moves a path below the store into a batch. A seam for tests; everybody else uses `.host`.
 package struct TrashMover: Sendable {
-  let move: @Sendable (_ path: String, _ store: String, _ batch: TrashBatch) throws -> Void
+  package let move: @Sendable (_ path: String, _ store: String, _ batch: TrashBatch) throws -> Void
 
   package init(
     move: @escaping @Sendable (_ path: String, _ store: String, _ batch: TrashBatch) throws -> Void
@@ -64,10 +65,14 @@ extension Catalog {
   func moving<T>(_ batch: TrashBatch, _ body: (Database) throws -> T) throws -> T {
     do {
       return try writeRethrowing { database in
-        try database.execute(
-          sql: "INSERT INTO trash (id, committed_at) VALUES (?, ?)",
-          arguments: [batch.id, clock()])
-        return try body(database)
+        try database.run(
+          "INSERT INTO trash (id, committed_at) VALUES (?, ?)", [batch.id, clock()])
+        let result = try body(database)
+        // Nothing was moved: nothing to remember.
+        if !Files.exists(batch.directory) {
+          try database.run("DELETE FROM trash WHERE id = ?", [batch.id])
+        }
+        return result
       }
     } catch {
       // The same as the next start would do.
@@ -82,9 +87,18 @@ extension Catalog {
     _ batches: [TrashBatch], remove: (String) throws -> Void = { try Files.removeTree($0) }
   ) throws {
     for batch in batches {
-      if Files.exists(batch.directory) { try remove(batch.directory) }
+      // Two collectors may be emptying the same batch: what one does not find, the other removed.
+      var tries = 0
+      while Files.exists(batch.directory) {
+        do {
+          try remove(batch.directory)
+          break
+        } catch HostError.system(_, _, ENOENT) where tries < 100 {
+          tries += 1
+        }
+      }
       try write { database in
-        try database.execute(sql: "DELETE FROM trash WHERE id = ?", arguments: [batch.id])
+        try database.run("DELETE FROM trash WHERE id = ?", [batch.id])
       }
     }
   }
@@ -104,9 +118,8 @@ extension Catalog {
         if committed.contains(name) {
           left.append(batch)
         } else if try !putBack(batch) {
-          try database.execute(
-            sql: "INSERT INTO trash (id, committed_at) VALUES (?, ?)",
-            arguments: [batch.id, clock()])
+          try database.run(
+            "INSERT INTO trash (id, committed_at) VALUES (?, ?)", [batch.id, clock()])
           left.append(batch)
         }
       }

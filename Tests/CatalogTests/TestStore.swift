@@ -25,6 +25,7 @@ final class TestStore: Sendable {
   }
 
   func touch(_ file: String) throws {
+    try Files.makeDirectories(Files.parent(of: path + "/" + file))
     try Files.write(path + "/" + file, Array("content of \(file)".utf8), durable: false)
   }
 
