@@ -1,5 +1,5 @@
 internal import Glibc
-package import Host
+internal import Host
 package import Vocabulary
 
 /// A worker's failure on its way to the process that asked: what it is for, word for word.

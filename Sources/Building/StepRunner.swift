@@ -1,6 +1,7 @@
 internal import Glibc
-package import Host
-package import Vocabulary
+internal import Host
+internal import Inputs
+internal import Vocabulary
 
 /// Runs one step and normalises what it changed. Inside a user and mount namespace of its own,
 /// as root there: see `Worker`.
@@ -26,8 +27,8 @@ package struct StepRunner {
     switch job.work {
     case .bootstrap(let suite, let repository, let packages):
       try bootstrap(suite: suite, repository: repository, packages: packages)
-    case .install(let packages, let repository):
-      try install(packages, from: repository)
+    case .install(let packages, let repository, let recommends):
+      try install(packages, from: repository, recommends: recommends)
     case .script(let script, let user):
       try run(script: script, user: user)
     case .copy(let files):
@@ -58,27 +59,35 @@ package struct StepRunner {
 
   // MARK: In the sandbox
 
+  private static let script = "/run/hutch/step"
+
   private func sandbox() -> StepSandbox {
     StepSandbox(
       trees: job.trees, lower: job.lower, upper: job.upper, work: job.scratch, root: job.root,
       date: job.date, environment: job.environment, hasNetwork: job.hasNetwork)
   }
 
-  private func install(_ packages: [String], from repository: String) throws(BuildingError) {
+  private func install(
+    _ packages: [String], from repository: String, recommends: Bool
+  ) throws(BuildingError) {
     var sandbox = sandbox()
-    sandbox.readable["/run/hutch/repository"] = repository
-    sandbox.files["apt.conf"] = OfflineApt.configuration
-    sandbox.files["sources.list"] = OfflineApt.sources
-    sandbox.files["step"] = OfflineApt.script(installing: packages)
+    sandbox.readable[OfflineApt.repositoryPath] = repository
+    sandbox.directories = OfflineApt.directories
+    sandbox.files[OfflineApt.configurationPath] = OfflineApt.configuration(recommends: recommends)
+    sandbox.files[OfflineApt.sourceListPath] = OfflineApt.sourceLine
+    let commands = OfflineApt.commands(installing: packages)
+    sandbox.files[Self.script] = commands.map { words in
+      Command(words[0], Array(words.dropFirst())).display + "\n"
+    }.joined()
     let names = packages.map { $0.prefix(while: { $0 != "=" }) }
     try run(
-      sandbox, ["/bin/sh", "-e", "/run/hutch/step"], what: "apt " + names.joined(separator: " "))
+      sandbox, ["/bin/sh", "-e", Self.script], what: "apt " + names.joined(separator: " "))
   }
 
   private func run(script: String, user: String?) throws(BuildingError) {
     var sandbox = sandbox()
-    sandbox.files["step"] = script.hasSuffix("\n") ? script : script + "\n"
-    var command = ["/bin/sh", "-e", "/run/hutch/step"]
+    sandbox.files[Self.script] = script.hasSuffix("\n") ? script : script + "\n"
+    var command = ["/bin/sh", "-e", Self.script]
     if let user {
       command = ["/usr/sbin/runuser", "-u", user, "--"] + command
       sandbox.environment["USER"] = user

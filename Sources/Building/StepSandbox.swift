@@ -18,14 +18,16 @@ package struct StepSandbox: Sendable, Hashable {
   package var environment: [String: String]
   /// Directories of ours that the step may read, by their place inside.
   package var readable: [String: String]
-  /// Text files on the step's `/run`, by name in `/run/hutch`; gone with the step.
+  /// Directories and text files of the step's own below `/run/hutch`, by their place inside; gone
+  /// with the step.
+  package var directories: [String]
   package var files: [String: String]
   package var hasNetwork: Bool
 
   package init(
     trees: String, lower: [String], upper: String, work: String, root: String, date: SourceDate,
     environment: [String: String] = [:], readable: [String: String] = [:],
-    files: [String: String] = [:], hasNetwork: Bool = false
+    directories: [String] = [], files: [String: String] = [:], hasNetwork: Bool = false
   ) {
     self.trees = trees
     self.lower = lower
@@ -35,6 +37,7 @@ package struct StepSandbox: Sendable, Hashable {
     self.date = date
     self.environment = environment
     self.readable = readable
+    self.directories = directories
     self.files = files
     self.hasNetwork = hasNetwork
   }
@@ -46,7 +49,6 @@ package struct StepSandbox: Sendable, Hashable {
       "HOME": "/root", "LC_ALL": "C.UTF-8", "TZ": "UTC", "SHELL": "/bin/sh",
       "SOURCE_DATE_EPOCH": "\(date.seconds)", "DEBIAN_FRONTEND": "noninteractive",
       "DEBCONF_NONINTERACTIVE_SEEN": "true", "PYTHONHASHSEED": "0",
-      "APT_CONFIG": "/run/hutch/apt.conf",
     ]
     return fixed.merging(environment) { _, asked in asked }
   }
@@ -121,8 +123,11 @@ package struct StepSandbox: Sendable, Hashable {
       .makeDirectory(root + "/run/lock", mode: 0o1777),
       .makeDirectory(root + "/run/hutch"),
     ]
-    for (name, text) in files.sorted(by: { $0.key < $1.key }) {
-      actions.append(.write("\(root)/run/hutch/\(name)", text: text, mode: 0o755))
+    for directory in directories.flatMap(Self.withParents) {
+      actions.append(.makeDirectory(root + directory))
+    }
+    for (place, text) in files.sorted(by: { $0.key < $1.key }) {
+      actions.append(.write(root + place, text: text, mode: 0o755))
     }
     for (place, source) in readable.sorted(by: { $0.key < $1.key }) {
       actions.append(.makeDirectory(root + place))
@@ -130,6 +135,12 @@ package struct StepSandbox: Sendable, Hashable {
         .bind(source: source, target: root + place, flags: [.readOnly, .noSetID, .noDevices]))
     }
     return actions
+  }
+
+  /// `/a/b` → `/a`, `/a/b`.
+  private static func withParents(_ path: String) -> [String] {
+    let parts = path.split(separator: "/")
+    return parts.indices.map { "/" + parts[...$0].joined(separator: "/") }
   }
 
   private var ending: [Isolation.Action] {

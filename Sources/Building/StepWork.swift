@@ -6,7 +6,7 @@ package enum StepWork: Sendable, Hashable {
   /// The base of a chain: a Debian suite made from exactly the packages of a repository.
   case bootstrap(suite: String, repository: String, packages: [String])
   /// `packages` as `name=version`; everything that they need is in the repository.
-  case install(packages: [String], repository: String)
+  case install(packages: [String], repository: String, recommends: Bool)
   /// Run by `/bin/sh -e` as `user`, root if there is none.
   case script(String, user: String?)
   case copy([FileToCopy])

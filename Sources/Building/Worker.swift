@@ -1,256 +1,69 @@
+internal import Disks
 internal import Glibc
-package import Host
-package import Vocabulary
+internal import Host
+internal import Layers
+internal import Vocabulary
 
-/// One job inside a user and mount namespace, in a process of its own: `hutch` starts itself
-/// again for it. Only there do the owners of unpacked trees exist, and only there may a rootless
-/// Hutch mount. The job comes as JSON on standard input, the answer as one line of JSON on
-/// standard output; standard error carries lines for people.
-package enum WorkerJob: Sendable, Hashable {
-  /// Run a step, normalise what it changed, pack it.
-  case step(StepJob)
-  /// Pack a tree as it is into the files that the job names.
-  case unpack(UnpackJob)
-  case disk(DiskJob)
-  /// Remove trees that belong to subordinate users.
-  case remove([String])
-}
-
-/// A layer to be unpacked for use as a parent.
-package struct UnpackJob: Sendable, Hashable {
-  package var blob: String
-  package var layer: DiffID
-  /// A new directory.
-  package var target: String
-
-  package init(blob: String, layer: DiffID, target: String) {
-    self.blob = blob
-    self.layer = layer
-    self.target = target
-  }
-}
-
-/// The file system of a chain, to be made from its trees.
-package struct DiskJob: Sendable, Hashable {
-  package var trees: String
-  package var lower: [String]
-  /// Where the merged tree may be mounted.
-  package var root: String
-  package var output: String
-  package var date: SourceDate
-  /// What the file system's own identifiers come from.
-  package var seed: Digest
-
-  package init(
-    trees: String, lower: [String], root: String, output: String, date: SourceDate, seed: Digest
-  ) {
-    self.trees = trees
-    self.lower = lower
-    self.root = root
-    self.output = output
-    self.date = date
-    self.seed = seed
-  }
-}
-
-/// Starting a worker and hearing it out.
-package struct WorkerClient: Sendable {
-  private let executable: String
-
-  package init(executable: String = HostEnvironment.current.executable) {
-    self.executable = executable
-  }
-
-  /// - Returns: the worker's answer, an object.
-  package func perform(
-    _ job: WorkerJob, onLine: @escaping (String) -> Void
-  ) throws(BuildingError) -> JSON {
-    var lines: [String] = []
+/// The other end of `WorkerClient`: the process that does one job and ends.
+package enum Worker {
+  /// Never returns.
+  package static func main() -> Never {
+    _ = umask(0o022)
+    let answer: JSON
     do {
-      var environment = Command.plainEnvironment
-      environment["HOME"] = "/root"
-      let result = try Processes.run(
-        Command(executable, [Self.verb], environment: environment), input: job.json.rendered,
-        isolation: Isolation(namespaces: [.mount], identities: try IdentityMap.current()),
-        onErrorLine: { line in
-          lines.append(line)
-          if lines.count > 60 { lines.removeFirst(30) }
-          onLine(line)
-        })
-      guard let answer = try? JSON(parsing: result.output), answer.object != nil else {
-        throw BuildingError.unexpectedAnswer(
-          "\(result.status); " + lines.suffix(10).joined(separator: "\n"))
-      }
-      if let failure = answer["failure"] { throw BuildingError(reported: failure) }
-      return answer
-    } catch let error as BuildingError {
-      throw error
-    } catch let error as HostError {
-      throw .host(error)
+      let input = OwnedDescriptor(owning: STDIN_FILENO)
+      let json = try JSON(parsing: try input.readAll(limit: 64 << 20))
+      answer = try perform(try WorkerJob(json: json))
     } catch {
-      throw .unexpectedAnswer("\(error)")
+      answer = BuildingError.report(error)
     }
+    let output = OwnedDescriptor(owning: STDOUT_FILENO)
+    try? output.writeAll(answer.rendered)
+    exit(0)
   }
 
-  /// The hidden verb that the executable answers with `Worker.main`.
-  package static let verb = "internal-worker"
-}
-
-// MARK: JSON
-
-extension WorkerJob {
-  package var json: JSON {
-    switch self {
-    case .step(let job):
-      .object(["job": .string("step"), "step": job.json])
+  private static func perform(_ job: WorkerJob) throws -> JSON {
+    switch job {
+    case .step(let step): return try run(step)
     case .unpack(let job):
-      .object([
-        "job": .string("unpack"), "blob": .string(job.blob), "target": .string(job.target),
-        "layer": .string(job.layer.description),
-      ])
-    case .disk(let job):
-      .object([
-        "job": .string("disk"), "trees": .string(job.trees),
-        "lower": .array(job.lower.map(JSON.string)), "root": .string(job.root),
-        "output": .string(job.output), "date": .integer(job.date.seconds),
-        "seed": .string(job.seed.description),
-      ])
+      try Files.makeDirectories(job.target)
+      try Files.setMode(job.target, 0o755)
+      let tree = try OwnedDescriptor.open(job.target, .directory)
+      try LayerUnpacker().unpack(job.blob, layer: job.layer, into: tree)
+      return .object([:])
+    case .disk(let job): return try makeDisk(job)
     case .remove(let paths):
-      .object(["job": .string("remove"), "paths": .array(paths.map(JSON.string))])
+      for path in paths { try Files.removeTree(path) }
+      return .object([:])
     }
   }
 
-  package init(json: JSON) throws(BuildingError) {
-    switch try json.text("job") {
-    case "step":
-      guard let step = json["step"] else { throw .unexpectedAnswer("a step job without a step") }
-      self = .step(try StepJob(json: step))
-    case "unpack":
-      guard let layer = DiffID(try json.text("layer")) else { throw .unexpectedAnswer("layer") }
-      self = .unpack(
-        UnpackJob(blob: try json.text("blob"), layer: layer, target: try json.text("target")))
-    case "disk":
-      guard let seed = Digest(try json.text("seed")) else { throw .unexpectedAnswer("seed") }
-      self = .disk(
-        DiskJob(
-          trees: try json.text("trees"), lower: try json.texts("lower"),
-          root: try json.text("root"), output: try json.text("output"),
-          date: SourceDate(try json.number("date")), seed: seed))
-    case "remove": self = .remove(try json.texts("paths"))
-    case let other: throw .unexpectedAnswer("a job \"\(other)\"")
-    }
+  private static func run(_ job: StepJob) throws -> JSON {
+    try StepRunner(job, onLine: say).run()
+    say("packing")
+    let tree = try OwnedDescriptor.open(job.upper, .directory)
+    let packed = try LayerPacker().pack(tree, blob: job.layerFile, table: job.tableFile)
+    return packed.json
   }
-}
 
-extension StepJob {
-  fileprivate var json: JSON {
-    .object([
-      "trees": .string(trees), "lower": .array(lower.map(JSON.string)),
-      "directory": .string(directory), "date": .integer(date.seconds),
-      "environment": .object(environment.mapValues(JSON.string)), "work": work.json,
-      "network": .bool(hasNetwork), "seconds": seconds.map { .integer(Int64($0)) } ?? .null,
-      "shell": .bool(opensShell),
+  /// The merged tree, for whoever makes a file system of it.
+  private static func makeDisk(_ job: DiskJob) throws -> JSON {
+    try Files.makeDirectories(job.root)
+    if job.lower.count == 1 {
+      try Mounts.bind("\(job.trees)/\(job.lower[0])", at: job.root)
+    } else {
+      try Mounts.overlay(trees: job.lower, in: job.trees, at: job.root)
+    }
+    let made = try MergedTreeFormatter().make(
+      tree: job.root, output: job.output, date: job.date, seed: job.seed)
+    return .object([
+      "size": .integer(made.size.bytes), "allocated": .integer(made.allocated.bytes),
+      "digest": .string(made.digest.description),
     ])
   }
 
-  fileprivate init(json: JSON) throws(BuildingError) {
-    guard let work = json["work"] else { throw .unexpectedAnswer("a step without work") }
-    self.init(
-      trees: try json.text("trees"), lower: try json.texts("lower"),
-      directory: try json.text("directory"), date: SourceDate(try json.number("date")),
-      environment: (json["environment"]?.object ?? [:]).compactMapValues(\.string),
-      work: try StepWork(json: work), hasNetwork: json["network"]?.bool ?? false,
-      seconds: json["seconds"]?.integer.map(Int.init), opensShell: json["shell"]?.bool ?? false)
-  }
-}
-
-extension StepWork {
-  fileprivate var json: JSON {
-    switch self {
-    case .bootstrap(let suite, let repository, let packages):
-      .object([
-        "kind": .string("bootstrap"), "suite": .string(suite), "repository": .string(repository),
-        "packages": .array(packages.map(JSON.string)),
-      ])
-    case .install(let packages, let repository):
-      .object([
-        "kind": .string("install"), "repository": .string(repository),
-        "packages": .array(packages.map(JSON.string)),
-      ])
-    case .script(let script, let user):
-      .object([
-        "kind": .string("script"), "script": .string(script), "user": .optional(user),
-      ])
-    case .copy(let files):
-      .object(["kind": .string("copy"), "files": .array(files.map(\.json))])
-    }
-  }
-
-  fileprivate init(json: JSON) throws(BuildingError) {
-    switch try json.text("kind") {
-    case "bootstrap":
-      self = .bootstrap(
-        suite: try json.text("suite"), repository: try json.text("repository"),
-        packages: try json.texts("packages"))
-    case "install":
-      self = .install(
-        packages: try json.texts("packages"), repository: try json.text("repository"))
-    case "script": self = .script(try json.text("script"), user: json["user"]?.string)
-    case "copy":
-      var files: [FileToCopy] = []
-      for file in json["files"]?.array ?? [] { files.append(try FileToCopy(json: file)) }
-      self = .copy(files)
-    case let other: throw .unexpectedAnswer("work of kind \"\(other)\"")
-    }
-  }
-}
-
-extension FileToCopy {
-  fileprivate var json: JSON {
-    var members: [String: JSON] = [
-      // Names in an image need not be UTF-8, JSON must.
-      "to": .string(Hex.encode(to.bytes)), "mode": .integer(Int64(mode)),
-    ]
-    switch contents {
-    case .file(let path, let digest):
-      members["file"] = .string(path)
-      members["digest"] = .string(digest.description)
-    case .link(let target): members["link"] = .string(target)
-    case .directory: break
-    }
-    return .object(members)
-  }
-
-  fileprivate init(json: JSON) throws(BuildingError) {
-    guard let to = Hex.decode(try json.text("to")).flatMap({ GuestPath($0) }) else {
-      throw .unexpectedAnswer("a file without a place")
-    }
-    var contents = Contents.directory
-    if let path = json["file"]?.string {
-      guard let digest = Digest(try json.text("digest")) else {
-        throw .unexpectedAnswer("a file without a digest")
-      }
-      contents = .file(path: path, digest: digest)
-    } else if let target = json["link"]?.string {
-      contents = .link(target: target)
-    }
-    self.init(to: to, mode: UInt32(clamping: try json.number("mode")), contents: contents)
-  }
-}
-
-extension JSON {
-  fileprivate func text(_ key: String) throws(BuildingError) -> String {
-    guard let text = self[key]?.string else { throw .unexpectedAnswer("no text \"\(key)\"") }
-    return text
-  }
-
-  fileprivate func texts(_ key: String) throws(BuildingError) -> [String] {
-    guard let all = self[key]?.array else { throw .unexpectedAnswer("no list \"\(key)\"") }
-    return all.compactMap(\.string)
-  }
-
-  fileprivate func number(_ key: String) throws(BuildingError) -> Int64 {
-    guard let number = self[key]?.integer else { throw .unexpectedAnswer("no number \"\(key)\"") }
-    return number
+  private static func say(_ line: String) {
+    let bytes = Array((line + "\n").utf8)
+    _ = unsafe bytes.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }
   }
 }

@@ -1,0 +1,207 @@
+internal import Building
+internal import Catalog
+internal import Host
+internal import Inputs
+internal import Layers
+internal import Planning
+internal import Recipes
+internal import Vocabulary
+
+extension Session {
+  /// Runs one step over the layers before it, unless somebody else is at it or was: then waits
+  /// and takes what they made.
+  func run(
+    _ step: PlannedStep, over layers: [DiffID], _ request: BuildRequest, _ lease: Lease,
+    _ timings: inout Timings
+  ) throws -> DiffID {
+    let record = step.record(over: ChainID(of: layers))
+    var announced = false
+    let known = try catalog.awaitStep(record.key, lease) { purpose, pid in
+      try Interrupt.check()
+      if !announced { report(.note("waiting for \"\(purpose)\" (process \(pid))")) }
+      announced = true
+    }
+    if let known { return known }
+    defer { try? catalog.finishStep(record.key, lease) }
+    let clock = Stopwatch()
+    let title = "\(step.id): \(step.summary)"
+    let layer = try report.stage(title, &timings) {
+      try withJobDirectory { directory in
+        let job = try self.job(step, over: layers, in: directory, request, lease)
+        let answer = try workers.perform(.step(job)) { report(.line($0)) }
+        return try publish(try PackedLayer(answer: answer), of: job, lease, clock)
+      }
+    }
+    try catalog.recordStep(
+      Catalog.StepRecord(
+        key: record.key, record: record.text, layer: layer, recipe: step.id.recipe,
+        ordinal: step.id.ordinal, impure: step.isImpure,
+        buildMilliseconds: Int64(clock.milliseconds)))
+    return layer
+  }
+
+  // MARK: What a worker needs
+
+  private func job(
+    _ step: PlannedStep, over layers: [DiffID], in directory: String, _ request: BuildRequest,
+    _ lease: Lease
+  ) throws -> StepJob {
+    try makeTrees(of: layers, lease)
+    return StepJob(
+      trees: layout.trees, lower: layers.reversed().map(StoreLayout.treeName),
+      directory: directory + "/job", date: step.date, environment: step.environment,
+      work: try work(step, in: directory), hasNetwork: step.options.network,
+      seconds: step.options.timeoutSeconds.map { Int($0) },
+      opensShell: request.opensShellOnFailure)
+  }
+
+  private func work(_ step: PlannedStep, in directory: String) throws -> StepWork {
+    switch step.action {
+    case .bootstrap(let suite, let packages):
+      let repository = try self.repository(packages, suite: suite, in: directory)
+      return .bootstrap(suite: suite, repository: repository, packages: [])
+    case .apt(let request, let packages):
+      let repository = try self.repository(packages, suite: "hutch", in: directory)
+      let versions = Dictionary(packages.map { ($0.name, $0.version) }) { first, _ in first }
+      return .install(
+        packages: request.packages.map { name in versions[name].map { "\(name)=\($0)" } ?? name },
+        repository: repository, recommends: request.recommends)
+    case .run(let request): return .script(request.script, user: step.options.user)
+    case .copy(let request, let files):
+      return .copy(
+        files.map { file in
+          let to = file.path.isRoot ? request.target : request.target.appending(file.path)
+          let source = CopySources.path(of: file, request, step.recipeFolder)
+          return FileToCopy(
+            to: to, mode: file.mode(asked: request.mode), contents: file.contents(at: source))
+        })
+    }
+  }
+
+  private func repository(
+    _ packages: [LockedPackage], suite: String, in directory: String
+  ) throws -> String {
+    let path = directory + "/repository"
+    _ = try PackageRepository.make(
+      packages, from: InputStore(directory: layout.inputs), at: path, suite: suite)
+    return path
+  }
+
+  /// All layers unpacked, each in a tree of its own.
+  func makeTrees(of layers: [DiffID], _ lease: Lease) throws {
+    for layer in layers { try makeTree(of: layer, lease) }
+  }
+
+  private func makeTree(of layer: DiffID, _ lease: Lease) throws {
+    let key = ObjectKey.tree(layer)
+    let place = "trees/\(StoreLayout.treeName(layer))"
+    while true {
+      switch try catalog.beginWriting(key, files: [place], lease) {
+      case .alreadyReady:
+        if Files.exists(layout.tree(layer)) { return }
+        throw PipelineError.treeIsGone(layer)
+      case .writtenBy:
+        try Interrupt.check()
+        Clock.pause(milliseconds: 50)
+      case .write:
+        return try unpack(layer, lease)
+      }
+    }
+  }
+
+  private func unpack(_ layer: DiffID, _ lease: Lease) throws {
+    guard let encoding = try catalog.encodings(of: layer).last else {
+      throw CatalogError.unknownObject(.layer(layer))
+    }
+    report(.line("unpacking layer \(layer.digest.short)"))
+    try withJobDirectory { directory in
+      let target = directory + "/tree"
+      _ = try workers.perform(
+        .unpack(
+          UnpackJob(blob: "\(layout.root)/\(encoding.path)", layer: layer, target: target))
+      ) { report(.line($0)) }
+      try publishTree(target, of: layer, lease)
+    }
+  }
+
+  /// `beginWriting` has been called. The tree is expendable, so its files are not synced: after a
+  /// power cut a new boot looks for trees that may be torn (see `StoreLayout`).
+  private func publishTree(_ path: String, of layer: DiffID, _ lease: Lease) throws {
+    removeTree(layout.tree(layer))
+    var publication = Publication(size: .zero, allocated: .zero)
+    publication.allocated = try Files.allocated(below: path)
+    publication.derived = true
+    publication.softEdges = [
+      SoftEdge("tree", holder: .layer(layer), wanted: .tree(layer))
+    ]
+    try catalog.publish(.tree(layer), publication.hardOnly, lease) {
+      try Files.rename(path, to: layout.tree(layer), replacing: false)
+    }
+    try catalog.want(publication.softEdges)
+  }
+
+  // MARK: What a worker made
+
+  /// Blob, table of contents and tree of a new layer, each recorded when it is in its place.
+  private func publish(
+    _ packed: PackedLayer, of job: StepJob, _ lease: Lease, _ clock: Stopwatch
+  ) throws -> DiffID {
+    let blobs = BlobStore(root: layout.root)
+    let path = BlobStore.relativePath(packed.blob)
+    if try takeTurn(.layer(packed.layer), [path], lease) {
+      var publication = Publication(
+        size: packed.size,
+        allocated: ByteCount(Files.status(job.layerFile)?.allocated ?? packed.blobSize.bytes))
+      publication.digest = packed.layer.digest
+      publication.architecture = .amd64
+      publication.rebuildMilliseconds = Int64(clock.milliseconds)
+      publication.encoding = Encoding(
+        blob: packed.blob, codec: packed.codec, size: packed.blobSize, path: path)
+      try catalog.publish(.layer(packed.layer), publication, lease) {
+        try blobs.publish(job.layerFile, as: packed.blob)
+      }
+    }
+    let table = BlobStore.relativePath(packed.table)
+    if try takeTurn(.toc(packed.layer), [table], lease) {
+      var publication = Publication(
+        size: packed.tableSize, allocated: ByteCount(Files.status(job.tableFile)?.allocated ?? 0))
+      publication.digest = packed.table
+      publication.edges = [Edge("layer", .layer(packed.layer))]
+      try catalog.publish(.toc(packed.layer), publication, lease) {
+        try blobs.publish(job.tableFile, as: packed.table)
+      }
+      try catalog.want([
+        SoftEdge("toc", holder: .layer(packed.layer), wanted: .toc(packed.layer))
+      ])
+    }
+    if try takeTurn(
+      .tree(packed.layer), ["trees/\(StoreLayout.treeName(packed.layer))"], lease)
+    {
+      try publishTree(job.upper, of: packed.layer, lease)
+    }
+    return packed.layer
+  }
+
+  /// Whether it is ours to write; waits for somebody who is writing the same.
+  func takeTurn(_ key: ObjectKey, _ files: [String], _ lease: Lease) throws -> Bool {
+    while true {
+      switch try catalog.beginWriting(key, files: files, lease) {
+      case .write: return true
+      case .alreadyReady: return false
+      case .writtenBy:
+        try Interrupt.check()
+        Clock.pause(milliseconds: 50)
+      }
+    }
+  }
+}
+
+extension Planning.CopiedFile {
+  fileprivate func contents(at path: String) -> FileToCopy.Contents {
+    switch content {
+    case .directory: .directory
+    case .symlink(let target): .link(target: String(decoding: target, as: UTF8.self))
+    case .regular(_, _, let digest): .file(path: path, digest: digest)
+    }
+  }
+}
