@@ -49,20 +49,19 @@ enum TOMLDocument {
     if let nul = bytes.firstIndex(of: 0) {
       throw RecipeErrors(path: path, place: places[nul], message: "a text must not hold a NUL")
     }
+    // Only what the scanner took, and so bounded, is shown to the parser.
     var scanner = TOMLScanner(bytes)
-    var problem: TOMLScanner.Problem?
-    do { try scanner.scan() } catch { problem = error }
-    if let problem, problem.isFinal || isTooMuchForParser(bytes[problem.offset...]) {
-      throw RecipeErrors(path: path, place: places[problem.offset], message: problem.message)
+    do {
+      try scanner.scan()
+    } catch {
+      throw RecipeErrors(
+        path: path, place: places[error.offset], message: "not valid TOML: \(error.message)")
     }
     let table: TOMLTable
     do {
       table = try TOMLTable(string: String(decoding: bytes, as: UTF8.self))
     } catch {
       throw RecipeErrors([mistake(for: error, path: path)])
-    }
-    if let problem {
-      throw RecipeErrors(path: path, place: places[problem.offset], message: problem.message)
     }
     return Converter(marks: scanner.marks, places: places).convert(table, at: [], near: .beginning)
   }
@@ -78,17 +77,6 @@ enum TOMLDocument {
     return result
   }
 
-  /// Each dot and bracket may cost the parser a level of recursion. The scanner has bounded what it
-  /// read; this bounds what it did not.
-  private static func isTooMuchForParser(_ rest: ArraySlice<UInt8>) -> Bool {
-    var levels = 0
-    for byte in rest
-    where byte == UInt8(ascii: ".") || byte == UInt8(ascii: "[") || byte == UInt8(ascii: "{") {
-      levels += 1
-    }
-    return levels > 200
-  }
-
   private static func mistake(for error: any Error, path: String) -> RecipeMistake {
     guard let error = error as? TOMLParseError else {
       return RecipeMistake(path: path, place: .beginning, message: "not valid TOML: \(error)")
@@ -96,6 +84,8 @@ enum TOMLDocument {
     let begin = error.source.begin
     var sentence = error.description
     while sentence.hasSuffix(".") { sentence.removeLast() }
+    let preface = "Error while parsing "
+    if sentence.hasPrefix(preface) { sentence.removeFirst(preface.count) }
     return RecipeMistake(
       path: path, place: TextPlace(line: max(1, begin.line), column: max(1, begin.column)),
       message: "not valid TOML: " + Names.printable(sentence))
