@@ -42,12 +42,12 @@ package struct ImageConfiguration: Sendable, Hashable {
   }
 
   /// The same values always give the same bytes.
-  package func render() -> [UInt8] { Array(json.text.utf8) }
+  package func render() -> [UInt8] { json.rendered }
 
   package var imageID: ImageID { ImageID(Digest.of(render())) }
 
-  private var json: CanonicalJSON {
-    var members: [String: CanonicalJSON] = [
+  private var json: JSON {
+    var members: [String: JSON] = [
       "architecture": .string(architecture.rawValue),
       "created": .string(created.rfc3339),
       "os": .string("linux"),
@@ -66,8 +66,8 @@ package struct ImageConfiguration: Sendable, Hashable {
     return .object(members)
   }
 
-  private var configuration: [String: CanonicalJSON] {
-    var members: [String: CanonicalJSON] = [:]
+  private var configuration: [String: JSON] {
+    var members: [String: JSON] = [:]
     if !environment.isEmpty {
       let lines = environment.map { "\($0.key)=\($0.value)" }.sorted {
         Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8))
@@ -91,6 +91,34 @@ package struct ImageConfiguration: Sendable, Hashable {
     return labels
   }
 
+  /// The values of a configuration that `render` gave.
+  ///
+  /// Of a foreign configuration what Hutch knows is read and the rest left out, so its `imageID` is
+  /// not that of the bytes. `nil` if there are no layers or architecture of ours in it.
+  package init?(parsing bytes: [UInt8]) {
+    guard bytes.count <= 4 << 20, let json = try? JSON(parsing: bytes),
+      let architecture = json["architecture"]?.string.flatMap(Architecture.init),
+      let digests = json["rootfs"]?["diff_ids"]?.array
+    else { return nil }
+    let layers = digests.compactMap { $0.string.flatMap { DiffID($0) } }
+    guard layers.count == digests.count else { return nil }
+    let configuration = json["config"]
+    var environment: [String: String] = [:]
+    for line in (configuration?["Env"]?.array ?? []).compactMap(\.string) {
+      guard let equals = line.firstIndex(of: "=") else { continue }
+      environment[String(line[..<equals])] = String(line[line.index(after: equals)...])
+    }
+    let labels = (configuration?["Labels"]?.object ?? [:]).compactMapValues(\.string)
+    let history = (json["history"]?.array ?? []).compactMap { $0["created_by"]?.string }
+    self.init(
+      layers: layers, architecture: architecture,
+      created: json["created"]?.string.flatMap(SourceDate.init(rfc3339:)) ?? .constant,
+      environment: environment,
+      machine: MachineSettings(labels: labels, user: configuration?["User"]?.string),
+      labels: labels.filter { !$0.key.hasPrefix("hutch.machine.") },
+      history: history.count == layers.count ? history : [])
+  }
+
   private static func labels(of network: NetworkSettings?) -> [String: String] {
     guard let network else { return [:] }
     var labels = ["hutch.network.mode": network.mode.rawValue]
@@ -98,5 +126,43 @@ package struct ImageConfiguration: Sendable, Hashable {
       labels["hutch.network.allow"] = network.allow.joined(separator: " ")
     }
     return labels
+  }
+}
+
+extension MachineSettings {
+  /// The other way of `hutch.machine.*`; what is not as Hutch writes it counts as not said.
+  fileprivate init(labels: [String: String], user: String?) {
+    func number(_ name: String) -> Int64? {
+      labels["hutch.machine.\(name)"].flatMap { Int64($0) }.flatMap { $0 > 0 ? $0 : nil }
+    }
+    self.init(
+      cpus: number("cpus").map { Int($0) }, memory: number("memory").map { ByteCount($0) },
+      disk: number("disk").map { ByteCount($0) },
+      diskLimit: number("disk-limit").map { ByteCount($0) }, user: user,
+      initSystem: labels["hutch.machine.init"].flatMap { InitSystem(rawValue: $0) })
+  }
+}
+
+extension SourceDate {
+  /// Exactly what `rfc3339` gives; `nil` for every other spelling.
+  package init?(rfc3339 text: String) {
+    let bytes = Array(text.utf8)
+    guard bytes.count == 20 else { return nil }
+    func number(_ range: Range<Int>) -> Int64? {
+      Int64(String(decoding: bytes[range], as: UTF8.self))
+    }
+    guard let year = number(0..<4), let month = number(5..<7), let day = number(8..<10),
+      let hour = number(11..<13), let minute = number(14..<16), let second = number(17..<19),
+      1...12 ~= month, 0...9999 ~= year
+    else { return nil }
+    // Days from a civil date, after Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
+    let shifted = month <= 2 ? year - 1 : year
+    let era = (shifted >= 0 ? shifted : shifted - 399) / 400
+    let yearOfEra = shifted - era * 400
+    let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
+    let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
+    let days = era * 146_097 + dayOfEra - 719_468
+    self.init(days * 86_400 + hour * 3600 + minute * 60 + second)
+    guard rfc3339 == text else { return nil }
   }
 }

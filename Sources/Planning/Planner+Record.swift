@@ -29,15 +29,18 @@ extension Planner {
       add(packages, to: &values)
     case .copy(let request, let files):
       values["kind"] = "copy"
-      values["copy.to"] = Escape.word(request.target.bytes)
+      values["copy.to"] = "/" + Escape.word(request.target.bytes)
       for file in files {
-        values["copy.file." + Escape.word(file.path.bytes)] = file.recorded(asked: request.mode)
+        let name = file.path.isRoot ? "" : "/" + Escape.word(file.path.bytes)
+        values["copy.file" + name] = file.recorded(asked: request.mode)
       }
     case .run(let request):
       values["kind"] = "run"
       values["run.script"] = Digest.of(request.script).description
       values["run.network"] = String(options.network)
-      values["run.secrets"] = options.secrets.joined(separator: " ")
+      if !options.secrets.isEmpty {
+        values["run.secrets"] = options.secrets.joined(separator: " ")
+      }
       values["run.user"] = options.user ?? "root"
     }
     values["configuration"] = configuration(environment, user: user).description

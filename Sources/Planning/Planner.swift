@@ -2,7 +2,7 @@ package import Recipes
 package import Vocabulary
 
 /// Why there is no plan.
-package enum PlanningError: Failure {
+package enum PlanningError: Failure, Equatable {
   /// The lock does not hold the inputs of the step.
   case notLocked(step: StepID, reason: String)
   /// Nobody read the files of a copy step.

@@ -15,9 +15,10 @@ package struct StepRecord: Sendable, Hashable, CustomStringConvertible {
   /// Changes when the same step must be built anew because records mean something else.
   package static let format = 1
 
-  /// Values are escaped so that every field is one line; keys must be plain already.
+  /// Parts that come from outside must be escaped already; what is left of line ends and the like
+  /// is escaped here, so that a field always is one line.
   init(_ values: [String: String]) {
-    fields = values.sorted { Array($0.key.utf8).lexicographicallyPrecedes(Array($1.key.utf8)) }
+    fields = values.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
       .map { Field(key: $0.key, value: Escape.line($0.value)) }
   }
 
@@ -31,7 +32,10 @@ package struct StepRecord: Sendable, Hashable, CustomStringConvertible {
         Field(key: String(line[..<range.lowerBound]), value: String(line[range.upperBound...])))
     }
     self.fields = fields
-    guard self.text == text else { return nil }
+    let isSorted = zip(fields, fields.dropFirst()).allSatisfy {
+      $0.key.utf8.lexicographicallyPrecedes($1.key.utf8)
+    }
+    guard isSorted, self.text == text else { return nil }
   }
 
   package var text: String { fields.map { "\($0.key) = \($0.value)\n" }.joined() }
@@ -66,20 +70,20 @@ package struct StepRecord: Sendable, Hashable, CustomStringConvertible {
 enum Escape {
   private static let digits = Array("0123456789ABCDEF".utf8)
 
-  /// For a value: spaces stay.
-  static func line(_ text: String) -> String { escape(Array(text.utf8)) { 0x20...0x7E ~= $0 } }
-
-  /// For a part of a key or of a list: spaces and `=` are escaped, too.
-  static func word(_ bytes: [UInt8]) -> String {
-    escape(bytes) { 0x21...0x7E ~= $0 && $0 != UInt8(ascii: "=") }
+  /// For a whole value of parts that are escaped already: spaces and `%` stay.
+  static func line(_ text: String) -> String {
+    escape(Array(text.utf8)) { 0x20...0x7E ~= $0 }
   }
 
-  static func word(_ text: String) -> String { word(Array(text.utf8)) }
+  /// For a part of a key or of a value: spaces, `=` and `%` are escaped, too.
+  static func word(_ bytes: [UInt8]) -> String {
+    escape(bytes) { 0x21...0x7E ~= $0 && $0 != UInt8(ascii: "=") && $0 != UInt8(ascii: "%") }
+  }
 
   private static func escape(_ bytes: [UInt8], plain: (UInt8) -> Bool) -> String {
     var result: [UInt8] = []
     for byte in bytes {
-      if plain(byte) && byte != UInt8(ascii: "%") {
+      if plain(byte) {
         result.append(byte)
       } else {
         result += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]

@@ -49,10 +49,13 @@ package struct RecipeChain: Sendable, Equatable {
 
   /// Follows `from` until it names a Debian suite.
   ///
-  /// - Parameter find: Looks for a recipe by name. What it throws passes through.
+  /// - Parameter find: Looks for a recipe by name; the second is the recipe that asks, since a name
+  ///   is looked for beside it first. What it throws passes through.
   /// - Throws: `RecipeErrors` with the place of the `from` that leads nowhere or in a circle, or
   ///   with what is wrong with a parent.
-  package static func resolve(_ leaf: Recipe, find: (String) throws -> RecipeLookup) throws
+  package static func resolve(
+    _ leaf: Recipe, find: (String, Recipe) throws -> RecipeLookup
+  ) throws
     -> RecipeChain
   {
     var recipes = [leaf]
@@ -61,7 +64,7 @@ package struct RecipeChain: Sendable, Equatable {
       if recipes.contains(where: { $0.name == name }) || recipes.count == limit {
         throw RecipeErrors([cycle(closedBy: name, in: recipes)])
       }
-      switch try find(name) {
+      switch try find(name, child) {
       case .found(let text, let path):
         recipes.insert(try RecipeParser.parse(text: text, path: path, name: name), at: 0)
       case .missing(let searched):
@@ -83,7 +86,9 @@ package struct RecipeChain: Sendable, Equatable {
       path: recipes[0].path, place: recipes[0].originPlace,
       message: circle.map { "\"from\" leads in a circle: " + $0.joined(separator: " -> ") }
         ?? "\"from\" leads through more than \(limit) recipes",
-      hint: "let one of them begin with \"debian:SUITE\"")
+      hint: recipes.count == 1 && circle != nil
+        ? "a recipe can't begin with one of its own name; give one of the two another name"
+        : "let one of them begin with \"debian:SUITE\"")
   }
 
   private static func steps(of recipes: [Recipe], suite: String) -> [ChainStep] {

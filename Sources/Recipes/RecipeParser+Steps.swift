@@ -16,11 +16,15 @@ extension RecipeParser {
 
   static func readStep(_ step: TableReader) -> RecipeStep? {
     let kinds = supportedKinds + laterKinds
-    step.allow(kinds + options.map(\.name))
+    let known = kinds + options.map(\.name)
+    step.allow(known)
     let present = kinds.filter { step.table[$0] != nil }
     guard let kind = present.first else {
-      step.mistakes.add(
-        step.place, "a step must have one of the keys \(kinds.joined(separator: ", "))")
+      // A misspelt kind has been reported already.
+      if step.table.keys.allSatisfy(known.contains) {
+        step.mistakes.add(
+          step.place, "a step must have one of the keys \(kinds.joined(separator: ", "))")
+      }
       return nil
     }
     guard present.count == 1 else {

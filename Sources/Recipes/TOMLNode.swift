@@ -13,10 +13,15 @@ struct TOMLNode {
   }
 
   let value: Value
+  fileprivate let mark: TOMLScanner.Mark
+  /// Shared by all nodes of a text: places are worked out for mistakes only.
+  fileprivate let places: PlaceTable
+
   /// Where the value begins.
-  let place: TextPlace
+  var place: TextPlace { places[mark.value] }
+
   /// Where its key begins; for an element of an array, where the element begins.
-  let keyPlace: TextPlace
+  var keyPlace: TextPlace { places[mark.key] }
 
   /// As a sentence names it.
   var typeName: String {
@@ -49,11 +54,13 @@ enum TOMLDocument {
     if let nul = bytes.firstIndex(of: 0) {
       throw RecipeErrors(path: path, place: places[nul], message: "a text must not hold a NUL")
     }
+    // Only what the scanner took, and so bounded, is shown to the parser.
     var scanner = TOMLScanner(bytes)
-    var problem: TOMLScanner.Problem?
-    do { try scanner.scan() } catch { problem = error }
-    if let problem, problem.isFinal || isTooMuchForParser(bytes[problem.offset...]) {
-      throw RecipeErrors(path: path, place: places[problem.offset], message: problem.message)
+    do {
+      try scanner.scan()
+    } catch {
+      throw RecipeErrors(
+        path: path, place: places[error.offset], message: "not valid TOML: \(error.message)")
     }
     let table: TOMLTable
     do {
@@ -61,10 +68,8 @@ enum TOMLDocument {
     } catch {
       throw RecipeErrors([mistake(for: error, path: path)])
     }
-    if let problem {
-      throw RecipeErrors(path: path, place: places[problem.offset], message: problem.message)
-    }
-    return Converter(marks: scanner.marks, places: places).convert(table, at: [], near: .beginning)
+    return Converter(marks: scanner.marks, places: places).convert(
+      table, at: [], near: TOMLScanner.Mark(key: 0, value: 0))
   }
 
   private static func withoutCarriageReturns(_ bytes: [UInt8]) -> [UInt8] {
@@ -78,17 +83,6 @@ enum TOMLDocument {
     return result
   }
 
-  /// Each dot and bracket may cost the parser a level of recursion. The scanner has bounded what it
-  /// read; this bounds what it did not.
-  private static func isTooMuchForParser(_ rest: ArraySlice<UInt8>) -> Bool {
-    var levels = 0
-    for byte in rest
-    where byte == UInt8(ascii: ".") || byte == UInt8(ascii: "[") || byte == UInt8(ascii: "{") {
-      levels += 1
-    }
-    return levels > 200
-  }
-
   private static func mistake(for error: any Error, path: String) -> RecipeMistake {
     guard let error = error as? TOMLParseError else {
       return RecipeMistake(path: path, place: .beginning, message: "not valid TOML: \(error)")
@@ -96,6 +90,8 @@ enum TOMLDocument {
     let begin = error.source.begin
     var sentence = error.description
     while sentence.hasSuffix(".") { sentence.removeLast() }
+    let preface = "Error while parsing "
+    if sentence.hasPrefix(preface) { sentence.removeFirst(preface.count) }
     return RecipeMistake(
       path: path, place: TextPlace(line: max(1, begin.line), column: max(1, begin.column)),
       message: "not valid TOML: " + Names.printable(sentence))
@@ -103,7 +99,7 @@ enum TOMLDocument {
 }
 
 /// Byte offsets → lines and columns.
-struct PlaceTable {
+final class PlaceTable: Sendable {
   private let bytes: [UInt8]
   /// The offset at which each line begins.
   private let lines: [Int]
@@ -133,39 +129,43 @@ private struct Converter {
   let marks: [[TOMLScanner.Part]: TOMLScanner.Mark]
   let places: PlaceTable
 
-  func convert(_ table: TOMLTable, at path: [TOMLScanner.Part], near place: TextPlace)
+  func convert(_ table: TOMLTable, at path: [TOMLScanner.Part], near mark: TOMLScanner.Mark)
     -> [String: TOMLNode]
   {
     var result: [String: TOMLNode] = [:]
     for key in table.keys {
       guard let value = table[key] else { continue }
-      result[key] = convert(value, at: path + [.key(key)], near: place)
+      result[key] = convert(value, at: path + [.key(key)], near: mark)
     }
     return result
   }
 
+  /// What the scanner did not mark gets the mark of what it stands in.
   private func convert(
-    _ source: any TOMLValueConvertible, at path: [TOMLScanner.Part], near fallback: TextPlace
+    _ source: any TOMLValueConvertible, at path: [TOMLScanner.Part], near parent: TOMLScanner.Mark
   ) -> TOMLNode {
-    let mark = marks[path]
-    let keyPlace = mark.map { places[$0.key] } ?? fallback
-    let place = mark.map { places[$0.value] } ?? fallback
+    let mark = marks[path] ?? parent
     return TOMLNode(
-      value: value(of: source, at: path, near: keyPlace), place: place, keyPlace: keyPlace)
+      value: value(of: source, at: path, near: mark) ?? .other(source.type.description),
+      mark: mark, places: places)
   }
 
   private func value(
-    of source: any TOMLValueConvertible, at path: [TOMLScanner.Part], near place: TextPlace
-  ) -> TOMLNode.Value {
-    if let string = source.string { return .string(string) }
-    if let integer = source.int { return .integer(Int64(integer)) }
-    if let boolean = source.bool { return .boolean(boolean) }
-    if let table = source.table { return .table(convert(table, at: path, near: place)) }
-    guard let array = source.array else { return .other(source.type.description) }
-    var nodes: [TOMLNode] = []
-    for index in 0..<array.count {
-      nodes.append(convert(array[index], at: path + [.index(index)], near: place))
+    of source: any TOMLValueConvertible, at path: [TOMLScanner.Part], near mark: TOMLScanner.Mark
+  ) -> TOMLNode.Value? {
+    switch source.type {
+    case .string: return source.string.map { .string($0) }
+    case .int: return source.int.map { .integer(Int64($0)) }
+    case .bool: return source.bool.map { .boolean($0) }
+    case .table: return source.table.map { .table(convert($0, at: path, near: mark)) }
+    case .array:
+      guard let array = source.array else { return nil }
+      var nodes: [TOMLNode] = []
+      for index in 0..<array.count {
+        nodes.append(convert(array[index], at: path + [.index(index)], near: mark))
+      }
+      return .array(nodes)
+    default: return nil
     }
-    return .array(nodes)
   }
 }

@@ -19,8 +19,6 @@ struct TOMLScanner {
   struct Problem: Error {
     var offset: Int
     var message: String
-    /// Whether the text must not be shown to the parser.
-    var isFinal = false
   }
 
   /// Parts of one key, and values in values. Ours have four at most.
@@ -213,7 +211,7 @@ struct TOMLScanner {
     if rest.starts(with: Array("u0000".utf8)) || rest.starts(with: Array("U00000000".utf8))
       || rest.starts(with: Array("x00".utf8))
     {
-      throw Problem(offset: offset, message: "a text must not hold a NUL", isFinal: true)
+      throw Problem(offset: offset, message: "a text must not hold a NUL")
     }
   }
 
@@ -249,18 +247,14 @@ struct TOMLScanner {
     guard let byte = current else {
       return Problem(offset: offset, message: "the text ends \(`where`)")
     }
-    let what = byte == 0x0A ? "the line ends" : "\"\(character(at: offset))\" stands"
-    return Problem(offset: offset, message: "\(what) \(`where`)")
-  }
-
-  private func character(at offset: Int) -> String {
-    String(decoding: bytes[offset..<min(offset + 4, bytes.count)], as: UTF8.self)
-      .unicodeScalars.first.map { $0.value < 0x20 ? "control character" : String($0) } ?? ""
+    if byte == 0x0A { return Problem(offset: offset, message: "the line ends \(`where`)") }
+    let found = String(decoding: bytes[offset..<min(offset + 4, bytes.count)], as: UTF8.self)
+      .unicodeScalars.first.map { Names.isControl($0) ? "a control character" : "\"\($0)\"" }
+    return Problem(offset: offset, message: "\(found ?? "nothing") stands \(`where`)")
   }
 
   private func tooDeep() -> Problem {
     Problem(
-      offset: offset, message: "more than \(Self.maximumDepth) levels of keys or values",
-      isFinal: true)
+      offset: offset, message: "more than \(Self.maximumDepth) levels of keys or values")
   }
 }

@@ -107,7 +107,11 @@ struct TableReader {
       return nil
     }
     return elements.compactMap { element in
-      string(element, key, limit: 4096).map { ($0, element) }
+      guard case .string = element.value else {
+        refuse(element, "\"\(key)\" may hold strings only, not \(element.typeName)")
+        return nil
+      }
+      return string(element, key, limit: 4096).map { ($0, element) }
     }
   }
 

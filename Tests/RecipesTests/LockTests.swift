@@ -1,0 +1,130 @@
+import Testing
+import Vocabulary
+
+@testable import Recipes
+
+struct LockTests {
+  static func package(_ name: String, _ version: String = "1:2.3~rc1+dfsg-4") -> LockedPackage {
+    LockedPackage(
+      name: name, version: version, architecture: "amd64",
+      path: "pool/main/\(name.prefix(1))/\(name)/\(name)_2.3_amd64.deb", size: ByteCount(12_345),
+      digest: Digest.of(name + version))
+  }
+
+  /// A complete lock of `chain` in which every step has its own names as packages.
+  static func lock(_ chain: RecipeChain, kernel: Bool = false) -> Lock {
+    let steps = chain.steps.compactMap { step in
+      StepAsk(step.action).map { ask in
+        LockedStep(
+          id: step.id, ask: ask, date: SourceDate(1_750_000_000 + Int64(step.id.ordinal)),
+          packages: ask.names.map { package($0) })
+      }
+    }
+    return Lock(
+      architecture: .amd64, recipes: LockedRecipe.all(of: chain),
+      archives: [
+        LockedArchive(
+          suite: "trixie", components: ["main"], date: SourceDate(1_754_731_000),
+          inRelease: Digest.of("release"), signers: [String(repeating: "AB", count: 20)])
+      ], steps: steps,
+      kernel: kernel
+        ? LockedKernel(date: SourceDate(7), packages: [package("linux-image-cloud-amd64")]) : nil)
+  }
+
+  static func chain() throws -> RecipeChain {
+    try RecipeChainTests.chain([
+      ("base", RecipeChainTests.base), ("python", RecipeChainTests.python),
+    ])
+  }
+
+  @Test(arguments: [false, true])
+  func `a lock that was rendered is read back the same`(kernel: Bool) throws {
+    let lock = Self.lock(try Self.chain(), kernel: kernel)
+    let text = lock.render()
+    #expect(try Lock.parse(text, path: "python.lock") == lock)
+    #expect(try Lock.parse(text, path: "python.lock").render() == text)
+  }
+
+  @Test func `a lock's text is the one in the golden file`() throws {
+    let text = Self.lock(try Self.chain(), kernel: true).render()
+    if Fixture.isAccepting {
+      try Fixture.write(text, to: "python.lock")
+      Issue.record("accepted python.lock; run again without HUTCH_ACCEPT")
+    }
+    #expect(try text == Fixture.text("python.lock"))
+  }
+
+  @Test(arguments: [
+    "", "\"", "\"\"\"", "\"\"\"\"\"\"x", "\\", "a\\u0041", "\ttab\r\nline\n", "'''\n\"\"\n'''\n",
+    "ä€\u{301}\"",
+    "\u{7F}\u{1}\u{85}", "\n\n", " # no comment",
+  ])
+  func `any text of a parent survives`(text: String) throws {
+    let lock = Lock(
+      architecture: .arm64,
+      recipes: [
+        LockedRecipe(name: "base", digest: Digest.of(text), text: text),
+        LockedRecipe(name: "leaf", digest: Digest.of("leaf"), text: nil),
+      ], archives: [], steps: [])
+    #expect(try Lock.parse(lock.render(), path: "x.lock") == lock)
+  }
+
+  @Test func `a lock resolves the chain that it was made from`() throws {
+    let chain = try Self.chain()
+    let lock = Self.lock(chain)
+    let again = try RecipeChain.resolve(chain.leaf) { name, _ in lock.lookup(name) }
+    #expect(again.steps == chain.steps)
+    #expect(LockCheck.changedRecipes(of: again, lock: lock) == [])
+  }
+
+  @Test func `a lock names no host`() throws {
+    #expect(!Self.lock(try Self.chain(), kernel: true).render().contains("://"))
+  }
+
+  @Test(arguments: [
+    ("size = 12345", "size = -1", "\"size\" must be from 1 to"),
+    ("size = 12345", "siez = 12345", "unknown key \"siez\""),
+    ("pool/main/g/git", "../main/g/git", "\"path\" must be"),
+    ("pool/main/g/git", "/main/g/git", "\"path\" must be"),
+    ("pool/main/g/git", "http://host/g/git", "\"path\" must be"),
+    (
+      "architecture = \"amd64\"\n\n", "architecture = \"vax\"\n\n", "\"architecture\" must be amd64"
+    ),
+    ("format = 1", "format = 2", "locks of format 1 only"),
+    ("names = [\"git\"]", "names = [\"git\", \"curl\"]", "\"ask\" is not the digest"),
+    ("B = \"base\"", "B = \"other\"", "does not have the digest"),
+    ("recipe = \"base\"", "recipe = \"elsewhere\"", "that the lock does not hold"),
+    ("sha256 = \"", "sha256 = \"0", "must be 64 lower-case hex digits"),
+    ("name = \"git\"", "name = \"Git\"", "must be a Debian package's name"),
+  ])
+  func `a lock that was tampered with is refused`(old: String, new: String, told: String) throws {
+    let text = Self.lock(try Self.chain()).render()
+    let range = try #require(text.firstRange(of: old))
+    let error = #expect(throws: RecipeErrors.self) {
+      try Lock.parse(text.replacingCharacters(in: range, with: new), path: "x.lock")
+    }
+    #expect(error?.message.contains(told) == true, "\(error?.description ?? "")")
+    #expect(error?.path?.hasPrefix("x.lock:") == true)
+  }
+
+  @Test func `a package that stands twice in a list is refused`() throws {
+    let text = Self.lock(try Self.chain()).render()
+    let line = try #require(text.split(separator: "\n").first { $0.contains("name = \"git\"") })
+    let range = try #require(text.firstRange(of: line))
+    let error = #expect(throws: RecipeErrors.self) {
+      try Lock.parse(
+        text.replacingCharacters(in: range, with: "\(line)\n\(line)"), path: "x.lock")
+    }
+    #expect(error?.message == "package \"git\" stands twice in one list")
+  }
+}
+
+extension String {
+  /// What Foundation calls the same, without Foundation.
+  func replacingCharacters(in range: Range<String.Index>, with text: some StringProtocol) -> String
+  {
+    var copy = self
+    copy.replaceSubrange(range, with: text)
+    return copy
+  }
+}
