@@ -34,8 +34,7 @@ package struct InputFetcher: Sendable {
     for package in missing where !PoolPath.isUsable(package.path) {
       throw .unusablePath(package.path)
     }
-    // Beside the files, on their file system.
-    let work = "\(store.directory)/fetch-\(Hex.encode(Randomness.bytes(6))).tmp"
+    let work = "\(store.ingest)/fetch-\(Hex.encode(Randomness.bytes(6))).tmp"
     try onHost { () throws(HostError) in try Files.makeDirectories(work, mode: 0o700) }
     defer { try? Files.removeTree(work) }
     var count = FetchCount(packages: missing)

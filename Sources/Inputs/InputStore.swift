@@ -5,9 +5,16 @@ package import Vocabulary
 /// it got its name.
 package struct InputStore: Sendable, Hashable {
   package let directory: String
+  /// Where files are while they come, on the same file system.
+  let ingest: String
 
-  /// - Parameter directory: `inputs/sha256` of a store; made by the first `publish`.
-  package init(directory: String) { self.directory = directory }
+  /// - Parameters:
+  ///   - directory: `inputs/sha256` of a store; must exist.
+  ///   - ingest: where leftovers of killed processes are cleaned up; `directory` if not given.
+  package init(directory: String, ingest: String? = nil) {
+    self.directory = directory
+    self.ingest = ingest ?? directory
+  }
 
   package func path(of digest: Digest) -> String { "\(directory)/\(digest.hex)" }
 

@@ -50,6 +50,7 @@ package enum OfflineApt {
     APT::Install-Recommends "\(recommends)";
     APT::Install-Suggests "false";
     APT::Sandbox::User "root";
+    Acquire::Check-Date "false";
     Acquire::Languages { "none"; };
     DPkg::Options { "--force-confdef"; "--force-confold"; "--force-unsafe-io"; "--log=/dev/null"; };
     DPkg::Use-Pty "false";

@@ -34,7 +34,7 @@ package enum PackageRepository {
       index += "SHA256: \(package.digest.hex)\n\n"
     }
     let bytes = Array(index.utf8)
-    let release = release(suite: suite, packages: bytes)
+    let release = release(suite: suite, date: summary.date, packages: bytes)
     try onHost { () throws(HostError) in
       try Files.makeDirectories(Files.parent(of: directory))
       let parent = try OwnedDescriptor.open(Files.parent(of: directory), .directory)
@@ -86,12 +86,13 @@ package enum PackageRepository {
     return Files.name(of: package.path)
   }
 
-  private static func release(suite: String, packages: [UInt8]) -> String {
+  private static func release(suite: String, date: SourceDate, packages: [UInt8]) -> String {
     """
     Origin: Hutch
     Label: Hutch
     Suite: \(suite)
     Codename: \(suite)
+    Date: \(MailDate.text(date))
     SHA256:
      \(Digest.of(packages).hex) \(packages.count) Packages
 

@@ -12,7 +12,7 @@ final class Workplace {
   init() throws {
     path = "/tmp/hutch-inputs-\(Hex.encode(Randomness.bytes(6)))"
     try Files.makeDirectories(path, mode: 0o755)
-    store = InputStore(directory: path + "/store/inputs/sha256")
+    store = InputStore(directory: path + "/store/inputs/sha256", ingest: path + "/store/ingest")
     try Files.makeDirectories(store.directory)
   }
 
