@@ -44,7 +44,7 @@ enum Boot {
 
   /// Shows that this machine runs our kernel at all.
   private static func probe() -> Never {
-    let line = [UInt8]("hutch-probe-ok\r\n".utf8)
+    let line = [UInt8]("hutch-probe-ok\n".utf8)
     _ = unsafe guest_write(1, line, line.count)
     _ = guest_reboot(Int32(GUEST_POWER_OFF))
     guest_exit(0)

@@ -7,7 +7,9 @@ final class Server {
   let streams: Port
   let arguments: KernelArguments
   private let childSignals: Int32
+  /// Of the last hello on each port.
   private var nonce: [UInt8]
+  private var streamsNonce: [UInt8]
   private var sessions: [Session] = []
   private var assembler = OpenAssembler()
   /// The highest stream number that the host has used.
@@ -27,18 +29,19 @@ final class Server {
     self.control = control
     self.streams = streams
     nonce = arguments.nonce
+    streamsNonce = arguments.nonce
     childSignals = try check(guest_child_signals(), "watch children")
   }
 
   /// Says hello on both ports; the host can answer while the boot goes on.
   func greet() {
     for port in [control, streams] {
-      port.send(hello)
+      port.send(hello(nonce))
       port.flush()
     }
   }
 
-  private var hello: [UInt8] {
+  private func hello(_ nonce: [UInt8]) -> [UInt8] {
     Message.hello(
       Hello(nonce: nonce, mode: arguments.mode == .start ? .start : .run)
     ).encoded()
@@ -163,13 +166,10 @@ final class Server {
 
   private func takeStreams(_ frame: Frame) throws(GuestProtocolError) {
     switch try Message(frame) {
-    case .hello(let hello):
-      if hello.nonce != arguments.nonce || hello.nonce != nonce {
-        streams.send(
-          Message.hello(
-            Hello(nonce: hello.nonce, mode: arguments.mode == .start ? .start : .run)
-          ).encoded())
-      }
+    case .hello(let greeting):
+      guard greeting.nonce != streamsNonce else { return }
+      streamsNonce = greeting.nonce
+      streams.send(hello(streamsNonce))
     case .data(_, let bytes): try session(frame.stream)?.receive(bytes)
     case .end(.standardInput): session(frame.stream)?.endInput()
     case .end(let channel): session(frame.stream)?.dropOutput(channel, self)
@@ -187,7 +187,7 @@ final class Server {
     }
     let message = try Message(frame)
     switch message {
-    case .hello(let hello): adopt(hello)
+    case .hello(let greeting): adopt(greeting)
     case .ping(let token): control.send(Message.pong(token).encoded())
     case .pong: break
     case .credit(let channel, let bytes): try session(frame.stream)?.grant(channel, bytes)
@@ -209,14 +209,14 @@ final class Server {
   }
 
   /// A host that took over a thawed guest counts streams anew.
-  private func adopt(_ hello: Hello) {
-    guard hello.nonce != nonce else { return }
-    nonce = hello.nonce
+  private func adopt(_ greeting: Hello) {
+    guard greeting.nonce != nonce else { return }
+    nonce = greeting.nonce
     for session in sessions { session.reset(self) }
     sessions = []
     highest = 0
     assembler = OpenAssembler()
-    control.send(self.hello)
+    control.send(hello(nonce))
   }
 
   private func open(_ request: OpenRequest, _ stream: UInt32) {

@@ -8,7 +8,8 @@ final class Session {
     let channel: GuestChannel
     var descriptor: Int32
     var window = SendWindow()
-    /// The host wants no more; what comes is read and dropped, so that the command can end.
+    /// The host wants no more of a terminal; what comes is read and dropped, so that the command
+    /// can end.
     var ended = false
   }
 
@@ -82,6 +83,9 @@ final class Session {
     let count = Int(result) - (counted ? 1 : 0)
     if inputStart == inputBuffer.count {
       inputBuffer.removeAll(keepingCapacity: true)
+      inputStart = 0
+    } else if inputStart >= GuestProtocolLimits.window {
+      inputBuffer.removeFirst(inputStart)
       inputStart = 0
     }
     if let credit = inputWindow.consume(count) {

@@ -32,7 +32,7 @@ func check(_ result: Int32, _ operation: @autoclosure () -> String) throws(Syste
 
 /// A line on the console, which is the only place for what has no stream.
 func log(_ text: String) {
-  let bytes = [UInt8]("hutch-guest: \(text)\r\n".utf8)
+  let bytes = [UInt8]("hutch-guest: \(text)\n".utf8)
   _ = unsafe guest_write(2, bytes, bytes.count)
 }
 
