@@ -73,7 +73,7 @@ let package = Package(
         "Vocabulary", "Host", "Recipes", "Planning", "Inputs", "Building", "Layers", "Catalog",
         "Disks", "Launch",
       ]),
-    stage("Commands", ["Vocabulary", "Host", "Pipeline", arguments]),
+    stage("Commands", ["Vocabulary", "Host", "Building", "Catalog", "Pipeline", arguments]),
     .executableTarget(name: "hutch", dependencies: ["Commands"], swiftSettings: strict),
 
     tests("Vocabulary", []),

@@ -57,8 +57,6 @@ package struct Bootstrap: Sendable, Hashable {
     }
     actions.append(.makeDirectory(root + "/etc"))
     for name in Self.settings { actions += show("/etc/" + name) }
-    actions.append(.makeDirectory(root + "/etc/apt"))
-    actions += show("/etc/apt/trusted.gpg.d")
     actions += [
       .write(root + "/etc/hostname", text: "localhost\n"),
       .write(root + "/etc/resolv.conf", text: ""),
@@ -82,7 +80,6 @@ package struct Bootstrap: Sendable, Hashable {
     for directory in ["tmp", "run", "root", "sys", "var", "var/lib", "var/tmp", "hutch"] {
       actions.append(.makeDirectory("\(root)/\(directory)"))
     }
-    actions += show("/var/lib/dpkg")
     actions += [
       .makeDirectory(root + "/hutch/target"),
       .bind(source: target, target: root + "/hutch/target"),
@@ -97,8 +94,7 @@ package struct Bootstrap: Sendable, Hashable {
 
   /// What perl, apt, dpkg and the dynamic linker read; none of it says who we are.
   private static let settings = [
-    "passwd", "group", "nsswitch.conf", "ld.so.cache", "ld.so.conf", "ld.so.conf.d",
-    "alternatives", "dpkg", "perl", "localtime",
+    "passwd", "group", "nsswitch.conf", "ld.so.cache", "alternatives",
   ]
 
   /// The host's file, directory or link, read-only, if there is one.

@@ -15,15 +15,11 @@ package struct StepRunner {
   }
 
   /// Afterwards `job.upper` holds the normalised changes.
-  package func run() throws(BuildingError) {
-    do {
-      for directory in [job.upper, job.scratch, job.root, job.lowerRoot] {
-        try Files.makeDirectories(directory)
-      }
-      try Files.setMode(job.upper, 0o755)
-    } catch {
-      throw .host(error)
+  package func run() throws {
+    for directory in [job.upper, job.scratch, job.root, job.lowerRoot] {
+      try Files.makeDirectories(directory)
     }
+    try Files.setMode(job.upper, 0o755)
     switch job.work {
     case .bootstrap(let suite, let repository, let packages):
       try bootstrap(suite: suite, repository: repository, packages: packages)
@@ -37,24 +33,20 @@ package struct StepRunner {
     try normalise()
   }
 
-  private func normalise() throws(BuildingError) {
-    do {
-      var lowerPath: String?
-      if let only = job.lower.first {
-        // overlayfs without an upper directory wants two lower ones; one is shown by a bind.
-        if job.lower.count == 1 {
-          try Mounts.bind("\(job.trees)/\(only)", at: job.lowerRoot)
-        } else {
-          try Mounts.overlay(trees: job.lower, in: job.trees, at: job.lowerRoot)
-        }
-        lowerPath = job.lowerRoot
+  private func normalise() throws {
+    var lowerPath: String?
+    if let only = job.lower.first {
+      // overlayfs without an upper directory wants two lower ones; one is shown by a bind.
+      if job.lower.count == 1 {
+        try Mounts.bind("\(job.trees)/\(only)", at: job.lowerRoot)
+      } else {
+        try Mounts.overlay(trees: job.lower, in: job.trees, at: job.lowerRoot)
       }
-      let tree = try OwnedDescriptor.open(job.upper, .directory)
-      try TreeNormaliser(date: job.date, lowerPath: lowerPath).apply(to: tree)
-      if lowerPath != nil { try Mounts.unmount(job.lowerRoot) }
-    } catch {
-      throw .host(error)
+      lowerPath = job.lowerRoot
     }
+    let tree = try OwnedDescriptor.open(job.upper, .directory)
+    try TreeNormaliser(date: job.date, lowerPath: lowerPath).apply(to: tree)
+    if lowerPath != nil { try Mounts.unmount(job.lowerRoot) }
   }
 
   // MARK: In the sandbox
@@ -69,7 +61,7 @@ package struct StepRunner {
 
   private func install(
     _ packages: [String], from repository: String, recommends: Bool
-  ) throws(BuildingError) {
+  ) throws {
     var sandbox = sandbox()
     sandbox.readable[OfflineApt.repositoryPath] = repository
     sandbox.directories = OfflineApt.directories
@@ -84,7 +76,7 @@ package struct StepRunner {
       sandbox, ["/bin/sh", "-e", Self.script], what: "apt " + names.joined(separator: " "))
   }
 
-  private func run(script: String, user: String?) throws(BuildingError) {
+  private func run(script: String, user: String?) throws {
     var sandbox = sandbox()
     sandbox.files[Self.script] = script.hasSuffix("\n") ? script : script + "\n"
     var command = ["/bin/sh", "-e", Self.script]
@@ -99,34 +91,28 @@ package struct StepRunner {
 
   private func run(
     _ sandbox: StepSandbox, _ arguments: [String], what: String
-  ) throws(BuildingError) {
+  ) throws {
     let command = Command(
       arguments[0], Array(arguments.dropFirst()), environment: sandbox.variables)
-    var tail: [String] = []
+    let tail = LineTail()
+    let result: CommandResult
     do {
-      let result = try Processes.run(
+      result = try Processes.run(
         merged(command), milliseconds: job.seconds.map { $0 * 1000 },
         isolation: sandbox.isolation,
         onErrorLine: { line in
-          tail.append(line)
-          if tail.count > 40 { tail.removeFirst(20) }
+          tail.add(line)
           onLine(line)
         })
-      guard result.status.isSuccess else {
-        if job.opensShell { try openShell(sandbox) }
-        throw BuildingError.stepFailed(
-          what: what, status: result.status, tail: tail.suffix(20).joined(separator: "\n"))
-      }
-    } catch let error as BuildingError {
-      throw error
-    } catch let error as HostError {
-      if case .timedOut(_, let seconds) = error {
-        throw .stepTimedOut(what: what, seconds: seconds)
-      }
-      throw .host(error)
     } catch {
-      throw .unexpectedAnswer("\(error)")
+      if case .timedOut(_, let seconds) = error {
+        throw BuildingError.stepTimedOut(what: what, seconds: seconds)
+      }
+      throw error
     }
+    if result.status.isSuccess { return }
+    if job.opensShell { try openShell(sandbox) }
+    throw BuildingError.stepFailed(what: what, status: result.status, tail: tail.text)
   }
 
   /// Both outputs on standard error, in the order in which they were written.
@@ -138,7 +124,7 @@ package struct StepRunner {
   }
 
   /// A shell where the step stood, for a person; what it changes is thrown away.
-  private func openShell(_ sandbox: StepSandbox) throws(HostError) {
+  private func openShell(_ sandbox: StepSandbox) throws {
     onLine("a shell where the step failed; leave it with `exit`:")
     let shell = try RunningProcess.start(
       Command("/bin/sh", ["-i"], environment: sandbox.variables), descriptors: [0, 2, 2],
@@ -150,35 +136,23 @@ package struct StepRunner {
 
   private func bootstrap(
     suite: String, repository: String, packages: [String]
-  ) throws(BuildingError) {
+  ) throws {
     let bootstrap = Bootstrap(
       suite: suite, repository: repository, packages: packages, target: job.upper,
       root: job.root, date: job.date)
-    do {
-      try Processes.runChecked(
-        bootstrap.command, milliseconds: job.seconds.map { $0 * 1000 },
-        isolation: bootstrap.isolation, onErrorLine: onLine)
-    } catch {
-      throw .host(error)
-    }
+    try Processes.runChecked(
+      bootstrap.command, milliseconds: job.seconds.map { $0 * 1000 },
+      isolation: bootstrap.isolation, onErrorLine: onLine)
   }
 
   // MARK: Files
 
-  private func copy(_ files: [FileToCopy]) throws(BuildingError) {
-    do {
-      try Mounts.overlay(
-        trees: job.lower, in: job.trees, upper: job.upper, work: job.scratch, at: job.root)
-      let root = try OwnedDescriptor.open(job.root, .directory)
-      for file in files { try copy(file, into: root) }
-      try Mounts.unmount(job.root)
-    } catch let error as BuildingError {
-      throw error
-    } catch let error as HostError {
-      throw .host(error)
-    } catch {
-      throw .unexpectedAnswer("\(error)")
-    }
+  private func copy(_ files: [FileToCopy]) throws {
+    try Mounts.overlay(
+      trees: job.lower, in: job.trees, upper: job.upper, work: job.scratch, at: job.root)
+    let root = try OwnedDescriptor.open(job.root, .directory)
+    for file in files { try copy(file, into: root) }
+    try Mounts.unmount(job.root)
   }
 
   private func copy(_ file: FileToCopy, into root: borrowing OwnedDescriptor) throws {
@@ -219,19 +193,21 @@ package struct StepRunner {
   private func makeDirectories(
     _ path: GuestPath, in root: borrowing OwnedDescriptor
   ) throws -> OwnedDescriptor {
-    if path.isRoot { return try root.duplicate() }
+    guard let above = path.parent else { return try root.duplicate() }
+    let failure: HostError
     do {
       return try root.openInRoot(path.bytes, .directory)
-    } catch HostError.system(_, _, ENOENT) {
-      guard let above = path.parent else { return try root.duplicate() }
-      let directory = try makeDirectories(above, in: root)
-      let name = Array(path.name)
-      try directory.makeDirectory(name, mode: 0o755)
-      try directory.setMode(of: name, 0o755)
-      try directory.setTimes(of: name, seconds: job.date.seconds)
-      return try directory.openBeneath(name, .directory)
-    } catch HostError.system(_, _, ENOTDIR) {
-      throw BuildingError.notADirectory(path)
+    } catch {
+      failure = error
     }
+    guard case .system(_, _, let number) = failure else { throw failure }
+    if number == ENOTDIR { throw BuildingError.notADirectory(path) }
+    if number != ENOENT { throw failure }
+    let directory = try makeDirectories(above, in: root)
+    let name = Array(path.name)
+    try directory.makeDirectory(name, mode: 0o755)
+    try directory.setMode(of: name, 0o755)
+    try directory.setTimes(of: name, seconds: job.date.seconds)
+    return try directory.openBeneath(name, .directory)
   }
 }

@@ -3,7 +3,7 @@ internal import Host
 package import Vocabulary
 
 /// A step that has been run before: the readable text of its key, and what came out.
-package struct StepRecord: Sendable, Hashable {
+package struct RecordedStep: Sendable, Hashable {
   package let key: StepKey
   /// The sorted, readable record whose digest the key is.
   package let record: String
@@ -57,7 +57,7 @@ extension Catalog {
   }
 
   /// Remembers what a step gave. Its layer must be ready. Same key again: the newer one counts.
-  package func recordStep(_ step: StepRecord) throws(CatalogError) {
+  package func recordStep(_ step: RecordedStep) throws(CatalogError) {
     try write { database in
       let layer = try requireReady(.layer(step.layer), database)
       try database.run(
@@ -77,7 +77,7 @@ extension Catalog {
   /// which field made the key differ.
   package func nearestRecord(
     recipe: String, ordinal: Int
-  ) throws(CatalogError) -> StepRecord? {
+  ) throws(CatalogError) -> RecordedStep? {
     try read { database in
       let row = try database.row(
         """
@@ -87,7 +87,7 @@ extension Catalog {
         """, [recipe, ordinal])
       guard let row, let key = StepKey(row[0] as String), let layer = DiffID(row[2] as String)
       else { return nil }
-      return StepRecord(
+      return RecordedStep(
         key: key, record: row[1], layer: layer, recipe: recipe, ordinal: ordinal,
         impure: row[3], buildMilliseconds: row[4], builtAt: row[5])
     }

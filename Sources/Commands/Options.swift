@@ -37,7 +37,7 @@ struct FormatOption: ParsableArguments {
   var format: OutputFormat = .table
 }
 
-extension ByteCount: @retroactive ExpressibleByArgument {
+extension ByteCount: ExpressibleByArgument {
   package init?(argument: String) {
     self.init(argument)
   }

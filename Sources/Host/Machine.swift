@@ -30,6 +30,11 @@ package enum Clock {
   /// Nanoseconds that only ever grow, for measuring and deadlines.
   package static func monotonic() -> UInt64 { hutch_monotonic_ns() }
 
+  /// For waiting on another process where there is nothing to poll.
+  package static func pause(milliseconds: Int) {
+    _ = Glibc.poll(nil, 0, Int32(clamping: milliseconds))
+  }
+
   /// Changes with every boot of the host.
   package static func bootID() -> String {
     let bytes = (try? Files.read("/proc/sys/kernel/random/boot_id", limit: 64)) ?? []

@@ -16,6 +16,7 @@ package enum PipelineError: Failure {
   case workspaceNotADirectory(String)
   case workspaceConflict(paths: [String])
   case notBuilt(String)
+  case damagedConfiguration(ImageID)
 
   package var kind: FailureKind {
     switch self {
@@ -25,6 +26,7 @@ package enum PipelineError: Failure {
     case .noRoom: .noSpace
     case .guestProgramMissing: .missingHostTool
     case .storeOfAnotherUser: .failed
+    case .damagedConfiguration: .storeDamaged
     }
   }
 
@@ -53,6 +55,7 @@ package enum PipelineError: Failure {
         + paths.prefix(5).map { "\"\($0)\"" }.joined(separator: ", ")
         + (paths.count > 5 ? " and \(paths.count - 5) more" : "")
     case .notBuilt(let name): "the image \"\(name)\" is not built, and --no-build was given"
+    case .damagedConfiguration(let image): "the configuration of image \(image) is damaged"
     }
   }
 

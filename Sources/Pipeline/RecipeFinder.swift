@@ -1,6 +1,6 @@
 internal import Glibc
 package import Host
-package import Vocabulary
+internal import Vocabulary
 
 /// Where recipes are found by name: beside the recipe that asks, in the user's configuration,
 /// among those that come with Hutch.
@@ -39,6 +39,14 @@ package struct RecipeFinder: Sendable {
       if Files.exists(path) { return try read(path) }
     }
     throw PipelineError.noSuchRecipe(name: reference, lookedIn: places.map { "\"\($0)\"" })
+  }
+
+  /// What a VM of an image is called after: `python` of `recipes/python.toml` and `python:3`.
+  package static func stem(of reference: String) -> String {
+    let file = Files.name(of: reference)
+    let name = file.hasSuffix(".toml") ? String(file.dropLast(5)) : file
+    let stem = name.lowercased().prefix { $0 != ":" }.filter { VMNames.isValid("a\($0)") }
+    return VMNames.isValid(String(stem)) ? String(stem) : "vm"
   }
 
   private func read(_ path: String) throws -> Found {

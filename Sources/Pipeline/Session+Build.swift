@@ -1,11 +1,11 @@
-package import Building
-package import Catalog
+internal import Building
+internal import Catalog
 internal import Disks
-package import Host
-package import Inputs
-package import Layers
-package import Planning
-package import Recipes
+internal import Host
+internal import Inputs
+internal import Layers
+internal import Planning
+internal import Recipes
 package import Vocabulary
 
 package struct BuildRequest: Sendable {
@@ -60,7 +60,7 @@ extension Session {
     }
     var layers = plan.cachedPrefix
     for step in plan.stepsToRun {
-      let layer = try run(step, over: layers, request, lease, &timings)
+      let layer = try run(step, of: chain, over: layers, request, lease, &timings)
       layers.append(layer)
     }
     let image = try record(chain, layers: layers, date: plan.date, lock: locked, lease)
@@ -81,9 +81,9 @@ extension Session {
   func loadChain(_ reference: String) throws -> (RecipeChain, RecipeFinder.Found) {
     let found = try recipes.find(reference)
     let leaf = try RecipeParser.parse(text: found.text, path: found.path, name: found.name)
-    let chain = try RecipeChain.resolve(leaf) { name in
+    let chain = try RecipeChain.resolve(leaf) { name, child in
       do {
-        let parent = try recipes.find(name, beside: found.path)
+        let parent = try recipes.find(name, beside: child.path)
         return .found(text: parent.text, path: parent.path)
       } catch PipelineError.noSuchRecipe(_, let places) {
         return .missing(searched: places)
@@ -96,9 +96,9 @@ extension Session {
     var lines = [plan.description]
     if let miss = plan.firstMiss, let step = plan.stepsToRun.first,
       let before = try catalog.nearestRecord(recipe: step.id.recipe, ordinal: step.id.ordinal),
-      let old = Planning.StepRecord(text: before.record)
+      let old = StepRecord(text: before.record)
     {
-      lines += Planning.StepRecord.missExplanation(new: miss, old: old).map { "  " + $0 }
+      lines += StepRecord.missExplanation(new: miss, old: old).map { "  " + $0 }
     }
     return BuildOutcome(
       name: found.name, image: nil, stepsRun: plan.stepsToRun.count,

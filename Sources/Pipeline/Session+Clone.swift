@@ -1,6 +1,6 @@
 package import Catalog
-package import Disks
-package import Host
+internal import Disks
+internal import Host
 package import Vocabulary
 
 /// What a new VM should be like; `nil` means as the image's recipe has it.
@@ -42,13 +42,14 @@ extension Session {
     if let name = request.name, !VMNames.isValid(name) { throw PipelineError.badVMName(name) }
     let lease = try catalog.lease(for: "clone \(request.image)")
     defer { lease.release() }
-    let ready = try readyImage(request.image, mayBuild: request.mayBuild, lease)
-    let machine = try machine(of: ready.image, wishes: request.machine)
-    let vms = try newVMs(request, ready, machine)
+    var timings = Timings()
+    let ready = try readyImage(request.image, mayBuild: request.mayBuild, lease, &timings)
+    let vms = try newVMs(request, ready, machineSize(of: ready, request.machine))
     do {
       try catalog.createVMs(vms)
-    } catch CatalogError.nameTaken(let name) {
-      throw PipelineError.vmExists(name)
+    } catch {
+      if case .nameTaken(let name) = error { throw PipelineError.vmExists(name) }
+      throw error
     }
     // The rows are the clones. The files come from them and are made again where one is missing.
     for vm in vms { try writeOverlay(name: vm.name, size: vm.diskSize, disk: ready.disk) }
@@ -56,10 +57,9 @@ extension Session {
   }
 
   private func newVMs(
-    _ request: CloneRequest, _ ready: ReadyImage, _ machine: MachineSettings
+    _ request: CloneRequest, _ ready: ReadyImage, _ machine: MachineSize
   ) throws -> [NewVM] {
-    let taken = Set(try request.name == nil ? catalog.vms().map(\.name) : [])
-    var names = taken
+    var names = Set(try request.name == nil ? catalog.vms().map(\.name) : [])
     return (0..<request.count).map { index in
       let name: String
       if let wanted = request.name {

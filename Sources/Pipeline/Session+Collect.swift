@@ -1,5 +1,6 @@
+internal import Building
 package import Catalog
-package import Host
+internal import Host
 package import Vocabulary
 
 package struct CollectRequest: Sendable {

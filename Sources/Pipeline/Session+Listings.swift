@@ -1,5 +1,5 @@
 package import Catalog
-package import Vocabulary
+internal import Vocabulary
 
 extension Session {
   package func images() throws -> [ImageRecord] { try catalog.images() }

@@ -36,7 +36,7 @@ extension Session {
     guard Files.exists(found.lockPath) else { return nil }
     let bytes = try Files.read(found.lockPath, limit: Lock.textLimit)
     return try Lock.parse(
-      text: String(decoding: bytes, as: UTF8.self), path: found.lockPath)
+      String(decoding: bytes, as: UTF8.self), path: found.lockPath)
   }
 
   /// A recipe without a lock begins where its parent's ends: then both have the same base.
@@ -73,7 +73,7 @@ extension Session {
       directory: layout.aptLists, sources: try AptSources.fromHost(), suite: chain.suite,
       architecture: .amd64)
     try resolver.refresh(olderThan: Self.listsMaximumAge, progress: show)
-    let store = InputStore(directory: layout.inputs)
+    let store = InputStore(directory: layout.inputs, ingest: layout.ingest)
     let fetcher = InputFetcher(store: store, sources: try AptSources.fromHost())
     var status: [UInt8] = []
     var steps: [LockedStep] = []
@@ -132,7 +132,7 @@ extension Session {
   func fetch(
     _ packages: [LockedPackage], _ lease: Lease, _ timings: inout Timings
   ) throws {
-    let store = InputStore(directory: layout.inputs)
+    let store = InputStore(directory: layout.inputs, ingest: layout.ingest)
     let fetcher = InputFetcher(
       store: store,
       // Asked for only where something is missing: a full store needs no mirror.

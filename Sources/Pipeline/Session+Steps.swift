@@ -11,8 +11,8 @@ extension Session {
   /// Runs one step over the layers before it, unless somebody else is at it or was: then waits
   /// and takes what they made.
   func run(
-    _ step: PlannedStep, over layers: [DiffID], _ request: BuildRequest, _ lease: Lease,
-    _ timings: inout Timings
+    _ step: PlannedStep, of chain: RecipeChain, over layers: [DiffID], _ request: BuildRequest,
+    _ lease: Lease, _ timings: inout Timings
   ) throws -> DiffID {
     let record = step.record(over: ChainID(of: layers))
     var announced = false
@@ -27,13 +27,14 @@ extension Session {
     let title = "\(step.id): \(step.summary)"
     let layer = try report.stage(title, &timings) {
       try withJobDirectory { directory in
-        let job = try self.job(step, over: layers, in: directory, request, lease)
+        let job = try self.job(
+          step, of: chain, over: layers, in: directory, request, lease)
         let answer = try workers.perform(.step(job)) { report(.line($0)) }
         return try publish(try PackedLayer(answer: answer), of: job, lease, clock)
       }
     }
     try catalog.recordStep(
-      Catalog.StepRecord(
+      RecordedStep(
         key: record.key, record: record.text, layer: layer, recipe: step.id.recipe,
         ordinal: step.id.ordinal, impure: step.isImpure,
         buildMilliseconds: Int64(clock.milliseconds)))
@@ -43,19 +44,24 @@ extension Session {
   // MARK: What a worker needs
 
   private func job(
-    _ step: PlannedStep, over layers: [DiffID], in directory: String, _ request: BuildRequest,
-    _ lease: Lease
+    _ step: PlannedStep, of chain: RecipeChain, over layers: [DiffID], in directory: String,
+    _ request: BuildRequest, _ lease: Lease
   ) throws -> StepJob {
     try makeTrees(of: layers, lease)
+    // As many steps as there are layers came before this one.
+    let recipe = chain.steps[layers.count].recipeIndex
     return StepJob(
       trees: layout.trees, lower: layers.reversed().map(StoreLayout.treeName),
-      directory: directory + "/job", date: step.date, environment: step.environment,
-      work: try work(step, in: directory), hasNetwork: step.options.network,
+      directory: directory + "/job", date: step.date, 
+      environment: chain.environment(through: recipe),
+      work: try work(step, chain.recipes[recipe], in: directory), hasNetwork: step.options.network,
       seconds: step.options.timeoutSeconds.map { Int($0) },
       opensShell: request.opensShellOnFailure)
   }
 
-  private func work(_ step: PlannedStep, in directory: String) throws -> StepWork {
+  private func work(
+    _ step: PlannedStep, _ recipe: Recipe, in directory: String
+  ) throws -> StepWork {
     switch step.action {
     case .bootstrap(let suite, let packages):
       let repository = try self.repository(packages, suite: suite, in: directory)
@@ -70,10 +76,10 @@ extension Session {
     case .copy(let request, let files):
       return .copy(
         files.map { file in
-          let to = file.path.isRoot ? request.target : request.target.appending(file.path)
-          let source = CopySources.path(of: file, request, step.recipeFolder)
-          return FileToCopy(
-            to: to, mode: file.mode(asked: request.mode), contents: file.contents(at: source))
+          FileToCopy(
+            to: request.target.appending(file.path),
+            mode: file.mode(asked: request.mode), 
+            contents: file.contents(at: CopySources.path(of: file, request, recipe)))
         })
     }
   }
@@ -83,7 +89,7 @@ extension Session {
   ) throws -> String {
     let path = directory + "/repository"
     _ = try PackageRepository.make(
-      packages, from: InputStore(directory: layout.inputs), at: path, suite: suite)
+      packages, from: InputStore(directory: layout.inputs, ingest: layout.ingest), at: path, suite: suite)
     return path
   }
 
@@ -98,8 +104,7 @@ extension Session {
     while true {
       switch try catalog.beginWriting(key, files: [place], lease) {
       case .alreadyReady:
-        if Files.exists(layout.tree(layer)) { return }
-        throw PipelineError.treeIsGone(layer)
+        return
       case .writtenBy:
         try Interrupt.check()
         Clock.pause(milliseconds: 50)
@@ -134,10 +139,9 @@ extension Session {
     publication.softEdges = [
       SoftEdge("tree", holder: .layer(layer), wanted: .tree(layer))
     ]
-    try catalog.publish(.tree(layer), publication.hardOnly, lease) {
+    try catalog.publish(.tree(layer), publication, lease) {
       try Files.rename(path, to: layout.tree(layer), replacing: false)
     }
-    try catalog.want(publication.softEdges)
   }
 
   // MARK: What a worker made
@@ -167,12 +171,12 @@ extension Session {
         size: packed.tableSize, allocated: ByteCount(Files.status(job.tableFile)?.allocated ?? 0))
       publication.digest = packed.table
       publication.edges = [Edge("layer", .layer(packed.layer))]
+      publication.softEdges = [
+        SoftEdge("toc", holder: .layer(packed.layer), wanted: .toc(packed.layer))
+      ]
       try catalog.publish(.toc(packed.layer), publication, lease) {
         try blobs.publish(job.tableFile, as: packed.table)
       }
-      try catalog.want([
-        SoftEdge("toc", holder: .layer(packed.layer), wanted: .toc(packed.layer))
-      ])
     }
     if try takeTurn(
       .tree(packed.layer), ["trees/\(StoreLayout.treeName(packed.layer))"], lease)

@@ -1,7 +1,7 @@
-package import Building
+internal import Building
 package import Catalog
 package import Host
-package import Vocabulary
+internal import Vocabulary
 
 /// An open store and everything that a verb needs beside it. Each verb is one extension of this
 /// type, in a file of its own, and reads from top to bottom in the order in which it happens.

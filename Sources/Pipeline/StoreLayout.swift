@@ -1,4 +1,4 @@
-package import Host
+internal import Host
 package import Vocabulary
 
 /// Where everything stands in a store (`docs/STORE.md`).

@@ -65,6 +65,12 @@ package struct GuestPath: Hashable, Sendable, Comparable, CustomStringConvertibl
     appending(Array(name.utf8))
   }
 
+  /// This path and then the other below it.
+  package func appending(_ path: GuestPath) -> GuestPath {
+    if path.isRoot { return self }
+    return isRoot ? path : GuestPath(unchecked: bytes + [0x2F] + path.bytes)
+  }
+
   /// Whether this is `other` or lies below it.
   package func isWithin(_ other: GuestPath) -> Bool {
     if other.isRoot || self == other { return true }

@@ -98,7 +98,7 @@ import Vocabulary
     try catalog.putImage("python", [shared, diffID("python")], in: test, lease)
     try catalog.putImage("node", [shared, diffID("node")], in: test, lease)
     try catalog.recordStep(
-      StepRecord(
+      RecordedStep(
         key: StepKey(Digest.of("k")), record: "k", layer: shared, recipe: "base", ordinal: 0,
         impure: true, buildMilliseconds: 5))
     let layers = try catalog.layers()

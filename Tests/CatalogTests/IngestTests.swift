@@ -118,7 +118,7 @@ import Vocabulary
       if waited == 2 {
         try catalog.putLayer(layer, in: test, lease)
         try catalog.recordStep(
-          StepRecord(
+          RecordedStep(
             key: key, record: "record", layer: layer, recipe: "python", ordinal: 1,
             impure: false, buildMilliseconds: 1200))
         try catalog.finishStep(key, lease)
@@ -143,7 +143,7 @@ import Vocabulary
     for (text, ordinal) in [("old", 0), ("new", 0), ("other place", 1)] {
       test.advance(10)
       try catalog.recordStep(
-        StepRecord(
+        RecordedStep(
           key: StepKey(Digest.of(text)), record: text, layer: diffID("a"), recipe: "python",
           ordinal: ordinal, impure: false, buildMilliseconds: 5))
     }

@@ -1,0 +1,92 @@
+internal import Catalog
+internal import Host
+internal import Layers
+internal import Planning
+internal import Recipes
+internal import Vocabulary
+
+extension Session {
+  /// Configuration and manifest of a finished chain, and the catalog's row about them.
+  func record(
+    _ chain: RecipeChain, layers: [DiffID], date: SourceDate, lock: Lock, _ lease: Lease
+  ) throws -> ImageID {
+    let configuration = ImageConfiguration(
+      chain, layers: layers, architecture: .amd64, created: date)
+    let image = configuration.imageID
+    // Nothing new to say: a build with nothing changed writes nothing.
+    if try catalog.find(.image(image), lease) != nil { return image }
+    let blobs = BlobStore(root: layout.root)
+    let config = configuration.render()
+    try publish(config, as: .config(image), blobs, lease)
+    let encodings = try layers.map { layer in
+      guard let encoding = try catalog.encodings(of: layer).last else {
+        throw CatalogError.unknownObject(.layer(layer))
+      }
+      return encoding
+    }
+    let manifest = OCI.manifest(
+      config: image, configSize: ByteCount(config.count),
+      layers: encodings.map { ($0.blob, $0.size) }, codec: encodings.last?.codec ?? "")
+    let manifestDigest = Digest.of(manifest)
+    try publish(
+      manifest, as: .manifest(manifestDigest), blobs, lease,
+      edges: [Edge("config", .config(image))])
+    let inputs = lock.steps.flatMap(\.packages) + (lock.kernel?.packages ?? [])
+    var known: [Digest] = []
+    for package in Set(inputs.map(\.digest)).sorted()
+    where try catalog.find(.input(package), lease) != nil { known.append(package) }
+    try catalog.recordImage(
+      image, manifest: manifestDigest, layers: layers, blobs: encodings.map(\.blob),
+      architecture: .amd64, impure: chain.steps.contains { $0.options.network }, inputs: known,
+      lease)
+    return image
+  }
+
+  private func publish(
+    _ bytes: [UInt8], as key: ObjectKey, _ blobs: BlobStore, _ lease: Lease, edges: [Edge] = []
+  ) throws {
+    let digest = Digest.of(bytes)
+    guard try takeTurn(key, [BlobStore.relativePath(digest)], lease) else { return }
+    var publication = Publication(size: ByteCount(bytes.count), allocated: ByteCount(4096))
+    publication.digest = digest
+    publication.edges = edges
+    try catalog.publish(key, publication, lease) { _ = try blobs.publish(bytes) }
+  }
+
+  package func tag(_ image: String, as name: String) throws {
+    let lease = try catalog.lease(for: "tag \(name)")
+    defer { lease.release() }
+    try catalog.tag(name, try catalog.resolve(image, lease).id)
+    try writeIndex()
+  }
+
+  package func untag(_ name: String) throws {
+    try catalog.untag(name)
+    try writeIndex()
+  }
+
+  /// `index.json` says what the catalog's tags say. Written after the commit, by whoever finds it
+  /// behind: the next command finishes what was cut short.
+  func writeIndex() throws {
+    var generation = try catalog.indexGeneration()
+    if generation.current == generation.written && Files.exists(layout.root + "/index.json") {
+      return
+    }
+    guard let lock = try FileLock.exclusive(layout.root + "/index.lock", wait: true) else { return }
+    generation = try catalog.indexGeneration()
+    let images = Dictionary(uniqueKeysWithValues: try catalog.images().map { ($0.id, $0) })
+    var tags: [TaggedManifest] = []
+    for tag in try catalog.tags() {
+      guard let image = images[tag.image],
+        let manifest = try catalog.object(.manifest(image.manifest))
+      else { continue }
+      tags.append(
+        TaggedManifest(
+          name: tag.name, manifest: image.manifest, size: manifest.size,
+          architecture: image.architecture))
+    }
+    try BlobStore(root: layout.root).writeIndex(tags)
+    try catalog.markIndexWritten(generation.current)
+    withExtendedLifetime(lock.descriptor) {}
+  }
+}

@@ -1,0 +1,112 @@
+internal import Building
+internal import Catalog
+internal import Disks
+internal import Host
+internal import Planning
+internal import Recipes
+internal import Vocabulary
+
+/// An image with everything that a VM of it needs: its disk and a boot bundle, all kept by the
+/// lease that was given.
+struct ReadyImage {
+  var image: ImageRecord
+  var configuration: ImageConfiguration
+  var disk: DiskFile
+  var boot: BootFiles
+}
+
+/// A disk in the store.
+struct DiskFile: Hashable {
+  var key: ObjectKey
+  var path: String
+  var size: ByteCount
+}
+
+/// Settings of a VM with nothing left open.
+struct MachineSize: Hashable {
+  var cpus: Int
+  var memory: ByteCount
+  var disk: ByteCount
+}
+
+extension Session {
+  /// Finds an image, builds it if it is a recipe that was not built yet, and makes its disk.
+  func readyImage(
+    _ reference: String, mayBuild: Bool, _ lease: Lease, _ timings: inout Timings
+  ) throws -> ReadyImage {
+    let image = try findImage(reference, mayBuild: mayBuild, lease, &timings)
+    let blobs = try Files.read(
+      "\(layout.root)/blobs/sha256/\(image.id.digest.hex)", limit: 16 << 20)
+    guard Digest.of(blobs) == image.id.digest,
+      let configuration = ImageConfiguration(parsing: blobs)
+    else { throw PipelineError.damagedConfiguration(image.id) }
+    let disk = try makeDisk(of: image, configuration.created, lease, &timings)
+    let boot = try makeBoot(of: image, lease, &timings)
+    return ReadyImage(image: image, configuration: configuration, disk: disk, boot: boot)
+  }
+
+  private func findImage(
+    _ reference: String, mayBuild: Bool, _ lease: Lease, _ timings: inout Timings
+  ) throws -> ImageRecord {
+    do {
+      return try catalog.resolve(reference, lease)
+    } catch {
+      guard case .unknownImage = error else { throw error }
+    }
+    guard (try? recipes.find(reference)) != nil else { throw PipelineError.noSuchImage(reference) }
+    guard mayBuild else { throw PipelineError.notBuilt(reference) }
+    let outcome = try build(BuildRequest(recipe: reference))
+    timings.add("build", outcome.timings.phases.reduce(0) { $0 + $1.milliseconds })
+    return try catalog.resolve(outcome.name, lease)
+  }
+
+  /// The file system of the image's chain, from its layers; derived, made when it is missing.
+  private func makeDisk(
+    of image: ImageRecord, _ date: SourceDate, _ lease: Lease, _ timings: inout Timings
+  ) throws -> DiskFile {
+    let formatter = try MergedTreeFormatter().formatterKey
+    let key = ObjectKey.disk(image.chain, formatter: formatter)
+    // One chain may have disks of several formatters; their names must differ.
+    let name = String(Digest.of("\(key)").hex.prefix(32)) + ".raw"
+    let path = "\(layout.disks)/\(name)"
+    guard try takeTurn(key, ["disks/\(name)"], lease) else {
+      guard let known = try catalog.disk(image.chain, formatter: formatter, lease) else {
+        throw CatalogError.unknownObject(key)
+      }
+      return DiskFile(key: key, path: path, size: known.disk.virtualSize)
+    }
+    let clock = Stopwatch()
+    return try report.stage("make the disk", &timings) {
+      try makeTrees(of: image.layers, lease)
+      return try withJobDirectory { directory in
+        let output = directory + "/disk"
+        let job = DiskJob(
+          trees: layout.trees, lower: image.layers.reversed().map(StoreLayout.treeName),
+          root: directory + "/root", output: output, date: date, seed: image.layers[0].digest)
+        let answer = try workers.perform(.disk(job)) { report(.line($0)) }
+        let size = ByteCount(answer["size"]?.integer ?? 0)
+        var publication = Publication(
+          size: size, allocated: ByteCount(answer["allocated"]?.integer ?? 0))
+        publication.digest = answer["digest"]?.string.flatMap { Digest($0) }
+        publication.derived = true
+        publication.rebuildMilliseconds = Int64(clock.milliseconds)
+        let record = DiskRecord(
+          chain: image.chain, formatter: formatter, format: .raw, virtualSize: size)
+        try catalog.publishDisk(record, publication, lease) {
+          try Files.rename(output, to: path, replacing: true)
+          try Files.syncDirectory(layout.disks)
+        }
+        return DiskFile(key: key, path: path, size: size)
+      }
+    }
+  }
+
+  /// What was asked for, else what the recipe says, else enough for a shell.
+  func machineSize(of ready: ReadyImage, _ wishes: MachineWishes) -> MachineSize {
+    let settings = ready.configuration.machine
+    return MachineSize(
+      cpus: wishes.cpus ?? settings.cpus ?? 2,
+      memory: wishes.memory ?? settings.memory ?? .gibibytes(1),
+      disk: max(wishes.disk ?? settings.disk ?? ready.disk.size, ready.disk.size))
+  }
+}
