@@ -51,12 +51,14 @@ let package = Package(
     // Values and the machine.
     stage("Vocabulary", [crypto]),
     stage("Host", ["Vocabulary", "CLinux"]),
+    // Archives that others made.
+    stage("Archives", ["Vocabulary", "Host", "CArchive"]),
 
     // recipe → plan → inputs → step → layer → catalog → disk → launch
     stage("Recipes", ["Vocabulary", toml]),
     stage("Planning", ["Vocabulary", "Recipes"]),
-    stage("Inputs", ["Vocabulary", "Host", "Recipes", "CArchive"]),
-    stage("Layers", ["Vocabulary", "Host", "CArchive", "CZstd", crypto]),
+    stage("Inputs", ["Vocabulary", "Host", "Archives", "Recipes", "CArchive"]),
+    stage("Layers", ["Vocabulary", "Host", "Archives", "CZstd"]),
     stage("Disks", ["Vocabulary", "Host"]),
     stage("Building", ["Vocabulary", "Host", "Inputs", "Layers", "Disks"]),
     stage("Catalog", ["Vocabulary", "Host", grdb]),
@@ -64,7 +66,7 @@ let package = Package(
     .target(name: "CGuest", cSettings: strictC),
     .executableTarget(
       name: "Guest", dependencies: ["GuestProtocol", "CGuest"], swiftSettings: strict),
-    stage("Launch", ["Vocabulary", "Host", "GuestProtocol", "CArchive", "CZstd"]),
+    stage("Launch", ["Vocabulary", "Host", "Archives", "GuestProtocol", "CZstd"]),
 
     // The only place that knows the order, and the person in front of it.
     stage(
@@ -78,10 +80,11 @@ let package = Package(
 
     tests("Vocabulary", []),
     tests("Host", ["Vocabulary", "CLinux"]),
+    tests("Archives", ["Vocabulary", "Host"]),
     tests("Recipes", ["Vocabulary"], files: ["Fixtures"]),
     tests("Planning", ["Vocabulary", "Recipes"]),
     tests("Inputs", ["Vocabulary", "Host", "Recipes"]),
-    tests("Layers", ["Vocabulary", "Host", "CZstd"]),
+    tests("Layers", ["Vocabulary", "Host", "Archives"]),
     tests("Building", ["Vocabulary", "Host", "Layers"]),
     tests("Catalog", ["Vocabulary", "Host", grdb]),
     tests("Disks", ["Vocabulary", "Host"]),
