@@ -1,1 +1,0 @@
-// This stage is being written.
