@@ -9,6 +9,12 @@ internal import Vocabulary
 final class ArchiveReader {
   static let blockSize = 1 << 18
 
+  enum Form {
+    case archive
+    /// One compressed file: a single entry.
+    case stream
+  }
+
   private let name: String
   private let limits: ArchiveLimits
   /// Bytes that may come out: the smaller of both limits.
@@ -25,7 +31,8 @@ final class ArchiveReader {
   private var last: String?
 
   init(
-    named name: String, size: Int64, limits: ArchiveLimits, next: @escaping () throws -> [UInt8]
+    named name: String, size: Int64, limits: ArchiveLimits, form: Form = .archive,
+    next: @escaping () throws -> [UInt8]
   ) throws {
     self.name = name
     self.limits = limits
@@ -44,8 +51,12 @@ final class ArchiveReader {
     unsafe archive_read_support_filter_xz(handle)
     unsafe archive_read_support_filter_lzma(handle)
     unsafe archive_read_support_filter_zstd(handle)
-    unsafe archive_read_support_format_tar(handle)
-    unsafe archive_read_support_format_ar(handle)
+    switch form {
+    case .archive:
+      unsafe archive_read_support_format_tar(handle)
+      unsafe archive_read_support_format_ar(handle)
+    case .stream: unsafe archive_read_support_format_raw(handle)
+    }
     let opened = unsafe archive_read_open(
       handle, Unmanaged.passUnretained(self).toOpaque(), nil,
       { _, context, buffer in

@@ -1,5 +1,5 @@
 internal import Host
-internal import Vocabulary
+package import Vocabulary
 
 /// Reads archives that others made, by libarchive: `ar`, and tar in any dialect; plain or
 /// compressed with gzip, bzip2, xz, lzma or zstd. Everything is decoded in this process, and
@@ -40,6 +40,25 @@ package enum ForeignArchive {
       try member.read(upTo: ArchiveReader.blockSize)
     }
     try reader.forEachEntry(body)
+  }
+
+  /// One compressed file without an archive around it, unpacked. `name` is what errors call it.
+  package static func decompress(
+    _ bytes: [UInt8], named name: String, limit: ByteCount
+  ) throws -> [UInt8] {
+    var rest = bytes[...]
+    let reader = try ArchiveReader(
+      named: name, size: Int64(bytes.count), limits: ArchiveLimits(), form: .stream
+    ) {
+      defer { rest = rest.dropFirst(ArchiveReader.blockSize) }
+      return Array(rest.prefix(ArchiveReader.blockSize))
+    }
+    var content: [UInt8] = []
+    try reader.forEachEntry { _, data in
+      content = try data.readAll(limit: limit)
+      return false
+    }
+    return content
   }
 
   /// The files that a Debian package installs: the entries of `data.tar.*` (`deb(5)`). Names

@@ -27,6 +27,13 @@ package enum Clock {
   /// Whole seconds since 1970-01-01T00:00:00Z.
   package static func now() -> Int64 { hutch_unix_time() }
 
+  /// The time of day: Unix seconds and the nanoseconds beyond them.
+  package static func wall() -> (seconds: Int64, nanoseconds: UInt32) {
+    var time = timespec()
+    _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
+    return (Int64(time.tv_sec), UInt32(clamping: time.tv_nsec))
+  }
+
   /// Nanoseconds that only ever grow, for measuring and deadlines.
   package static func monotonic() -> UInt64 { hutch_monotonic_ns() }
 

@@ -1,4 +1,4 @@
-package import Host
+internal import Host
 package import Vocabulary
 
 /// A directory with everything that a VM boots from: `vmlinux`, `initrd`, `bundle.json`. Made once

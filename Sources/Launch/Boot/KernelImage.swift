@@ -1,8 +1,11 @@
+internal import Archives
+internal import Vocabulary
+
 /// The kernel proper out of a `vmlinuz` (`Documentation/arch/x86/boot.rst`, "The Real-Mode Kernel
 /// Header"). QEMU boots it through its PVH entry without unpacking anything in the guest.
 enum KernelImage {
   /// What the largest distribution kernels stay well below.
-  private static let limit = 512 << 20
+  private static let limit = ByteCount.mebibytes(512)
 
   static func unpack(_ image: [UInt8], path: String) throws -> [UInt8] {
     func refuse(_ reason: String) -> LaunchError { .kernelPackage(path: path, reason: reason) }
@@ -33,7 +36,8 @@ enum KernelImage {
     } else {
       throw refuse("its kernel is compressed in a way that is not zstd, xz or gzip")
     }
-    let kernel = try Unpacking.decompress([UInt8](compressed), limit: limit, path: path)
+    let kernel = try ForeignArchive.decompress(
+      [UInt8](compressed), named: "\(path): vmlinuz", limit: limit)
     guard kernel.count == word(start + length - 4) else {
       throw refuse("its kernel unpacks to another size than it says")
     }

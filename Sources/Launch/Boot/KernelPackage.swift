@@ -1,4 +1,4 @@
-internal import Host
+internal import Archives
 internal import Vocabulary
 
 /// What we take from a Debian `linux-image-…-cloud-amd64` package.
@@ -17,32 +17,25 @@ struct KernelPackage {
   ]
 
   /// A package holds a few thousand modules in about 40 MiB; generic ones in about 100.
-  private static let packageLimit = 256 << 20
-  private static let moduleLimit = 16 << 20
+  private static let packageLimit = ByteCount.mebibytes(256)
+  private static let moduleLimit = ByteCount.mebibytes(16)
 
   static func read(_ path: String) throws -> KernelPackage {
-    let package = try Files.read(path, limit: packageLimit)
-    var data: [UInt8]?
-    try Unpacking.files(in: package, tar: false, path: path) { name, read in
-      guard name.hasPrefix("data.tar") else { return true }
-      data = try read(packageLimit)
-      return false
-    }
-    guard let data else {
-      throw LaunchError.kernelPackage(path: path, reason: "it has no data.tar")
-    }
     var release: String?
     var vmlinuz: [UInt8]?
     var candidates: [String: [UInt8]] = [:]
-    try Unpacking.files(in: data, tar: true, path: path) { name, read in
+    try ForeignArchive.forEachFile(ofPackage: path) { entry, data in
+      guard entry.kind == .file else { return true }
+      let name = entry.printableName
       if let version = name.split(separator: "/").last?.wholePrefix("vmlinuz-") {
         release = version
-        vmlinuz = try read(packageLimit)
+        vmlinuz = try data.readAll(limit: packageLimit)
       } else if let module = moduleName(name), neededNames.contains(module) {
-        let content = try read(moduleLimit)
+        let content = try data.readAll(limit: moduleLimit)
         candidates[module] =
           name.hasSuffix(".ko")
-          ? content : try Unpacking.decompress(content, limit: moduleLimit, path: path)
+          ? content
+          : try ForeignArchive.decompress(content, named: "\(path): \(name)", limit: moduleLimit)
       }
       return true
     }

@@ -87,7 +87,7 @@ enum Bytes {
   static func write(_ descriptor: Int32, _ bytes: ArraySlice<UInt8>) throws(HostError) -> Int? {
     let count = unsafe bytes.withUnsafeBytes { buffer in
       let sent = unsafe send(
-        descriptor, buffer.baseAddress, buffer.count, Int32(MSG_NOSIGNAL.rawValue) | dontWait)
+        descriptor, buffer.baseAddress, buffer.count, Int32(MSG_NOSIGNAL) | dontWait)
       if sent >= 0 || errno != ENOTSOCK { return sent }
       return unsafe Glibc.write(descriptor, buffer.baseAddress, buffer.count)
     }
@@ -99,5 +99,5 @@ enum Bytes {
     }
   }
 
-  private static let dontWait = Int32(MSG_DONTWAIT.rawValue)
+  private static let dontWait = Int32(MSG_DONTWAIT)
 }

@@ -1,4 +1,4 @@
-package import Host
+internal import Host
 
 /// What the VM says on its serial line, kept in a file that never grows beyond a limit: when it is
 /// full, its older half goes. People may read it at any time.

@@ -45,11 +45,13 @@ package final class DescriptorSource: ByteSource {
 /// made non-blocking; pipes and terminals are opened anew for that.
 package final class DescriptorSink: ByteSink {
   private let raw: Int32
-  private let own: OwnedDescriptor?
+  /// The same file opened anew, ours to close; -1 if there is none.
+  private let own: Int32
   private let isOpen: Bool
   /// A pipe that is ready takes this much without waiting (`PIPE_BUF`).
   private let most: Int
-  package var descriptor: Int32 { isOpen ? own?.raw ?? raw : -1 }
+  package var descriptor: Int32 { isOpen ? target : -1 }
+  private var target: Int32 { own >= 0 ? own : raw }
 
   package init(_ raw: Int32) {
     self.raw = raw
@@ -60,17 +62,19 @@ package final class DescriptorSink: ByteSink {
     if kind == Int(HUTCH_FIFO.rawValue) || kind == Int(HUTCH_CHARACTER.rawValue) {
       let flags = O_WRONLY | O_NONBLOCK | O_NOCTTY | hutch_o_cloexec
       let again = unsafe hutch_open_at(hutch_at_fdcwd, "/proc/self/fd/\(raw)", flags, 0, 0)
-      own = again >= 0 ? OwnedDescriptor(owning: again) : nil
+      own = max(again, -1)
       most = again >= 0 ? .max : 4096
     } else {
-      own = nil
+      own = -1
       most = .max
     }
   }
 
+  deinit { if own >= 0 { close(own) } }
+
   package func take(_ bytes: ArraySlice<UInt8>) throws -> Int? {
     guard isOpen else { return nil }
-    return try Bytes.write(own?.raw ?? raw, bytes.prefix(most))
+    return try Bytes.write(target, bytes.prefix(most))
   }
 
   package func finish() {}

@@ -1,0 +1,1 @@
+// This stage's tests are being written.
