@@ -89,7 +89,7 @@ let package = Package(
     tests("Catalog", ["Vocabulary", "Host", grdb]),
     tests("Disks", ["Vocabulary", "Host"]),
     tests("GuestProtocol", []),
-    tests("Launch", ["Vocabulary", "Host", "GuestProtocol"]),
+    tests("Launch", ["Vocabulary", "Host", "GuestProtocol"], files: ["Golden"]),
     tests("Commands", ["Vocabulary", "Host", "Pipeline"]),
   ],
   swiftLanguageModes: [.v6]

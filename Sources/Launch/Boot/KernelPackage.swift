@@ -67,7 +67,7 @@ struct KernelPackage {
 
   /// Depth first along `depends=` of each module's `.modinfo` section (packages have no
   /// `modules.dep`; depmod(8) writes that when one is installed, from the same fields).
-  private static func order(
+  static func order(
     _ candidates: [String: [UInt8]], path: String
   ) throws -> [(name: String, content: [UInt8])] {
     // Dashes and underscores mean the same there.

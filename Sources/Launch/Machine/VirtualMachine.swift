@@ -9,6 +9,8 @@ package struct Launch {
   package var identity: GuestIdentity?
   /// Where the console goes; nowhere if `nil`.
   package var consoleLog: String?
+  /// How long the guest may take to greet.
+  package var helloSeconds: Int
 
   package init(
     machine: MachineConfiguration, emulator: Emulator, identity: GuestIdentity?,
@@ -18,6 +20,7 @@ package struct Launch {
     self.emulator = emulator
     self.identity = identity
     self.consoleLog = consoleLog
+    helloSeconds = machine.accelerator.helloSeconds
   }
 }
 
@@ -55,7 +58,7 @@ package final class VirtualMachine: GuestLink {
       let connection = try GuestConnection(
         control: emulator.take(.control), streams: emulator.take(.streams),
         nonce: machine.commandLine.nonce)
-      let vm = VirtualMachine(emulator, connection, log, machine.accelerator.helloSeconds)
+      let vm = VirtualMachine(emulator, connection, log, launch.helloSeconds)
       vm.timings.launched = launched
       if let identity = launch.identity {
         _ = try connection.request(.setIdentity(identity), endpoint: vm.settling)
