@@ -73,7 +73,7 @@ let package = Package(
       "Pipeline",
       [
         "Vocabulary", "Host", "Recipes", "Planning", "Inputs", "Building", "Layers", "Catalog",
-        "Disks", "Launch",
+        "Disks", "GuestProtocol", "Launch",
       ]),
     stage("Commands", ["Vocabulary", "Host", "Building", "Catalog", "Pipeline", arguments]),
     .executableTarget(name: "hutch", dependencies: ["Commands"], swiftSettings: strict),

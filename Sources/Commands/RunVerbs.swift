@@ -13,14 +13,14 @@ struct CommandOptions: ParsableArguments {
   @Flag(name: [.customShort("t"), .long], help: "With a terminal; the default where there is one.")
   var tty = false
   @Flag(help: "Without a terminal, even where there is one.") var noTty = false
-  @Argument(parsing: .captureForPassthrough, help: "The command and its arguments.")
+  @Argument(
+    parsing: .postTerminator,
+    help: "The command and its arguments; the user's shell if there is none.")
   var command: [String] = []
 
   var request: CommandRequest {
-    var words = command
-    if words.first == "--" { words.removeFirst() }
-    return CommandRequest(
-      words: words, variables: env, directory: workdir, user: user,
+    CommandRequest(
+      words: command, variables: env, directory: workdir, user: user,
       terminal: noTty ? .never : tty ? .always : .whereThereIsOne)
   }
 }
@@ -59,7 +59,7 @@ struct RunVerb: ParsableCommand {
       RunRequest(
         image: image, name: name, command: command.request, machine: machine.wishes,
         workspace: workspace, ending: apply ? .apply : discard ? .discard : .ask, keeps: keep,
-        seconds: timeout, mayBuild: !noBuild))
+        seconds: timeout, mayBuild: !noBuild, decide: ChangesQuestion.ask))
     if timings { Output.talk(TimingTable.text(outcome.timings)) }
     throw ExitCode(outcome.status)
   }

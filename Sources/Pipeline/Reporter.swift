@@ -1,4 +1,4 @@
-internal import Synchronization
+internal import Launch
 package import Vocabulary
 
 /// What long work tells whoever waits for it. The pipeline speaks; `Commands` decides how it
@@ -24,6 +24,12 @@ package struct Reporter: Sendable {
   package static let silent = Reporter { _ in }
 
   package func callAsFunction(_ report: Report) { send(report) }
+
+  /// Reports beginning and end of `body`.
+  func during<Result>(_ title: String, _ body: () throws -> Result) rethrows -> Result {
+    var timings = Timings()
+    return try stage(title, &timings, body)
+  }
 
   /// Reports beginning and end of `body`, and remembers how long it took.
   package func stage<Result>(
@@ -51,5 +57,10 @@ package struct Timings: Sendable, Hashable {
 
   package mutating func add(_ name: String, _ milliseconds: Int) {
     phases.append(Phase(name: name, milliseconds: milliseconds))
+  }
+
+  /// The phases of a machine's life.
+  mutating func add(_ launch: LaunchTimings) {
+    for phase in launch.phases { add(phase.name, Int(phase.milliseconds)) }
   }
 }

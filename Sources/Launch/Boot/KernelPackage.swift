@@ -71,7 +71,8 @@ struct KernelPackage {
   ) throws -> [(name: String, content: [UInt8])] {
     // Dashes and underscores mean the same there.
     func plain(_ name: String) -> String {
-      String(decoding: name.utf8.map { $0 == UInt8(ascii: "-") ? UInt8(ascii: "_") : $0 }, as: UTF8.self)
+      String(
+        decoding: name.utf8.map { $0 == UInt8(ascii: "-") ? UInt8(ascii: "_") : $0 }, as: UTF8.self)
     }
     var byPlainName: [String: String] = [:]
     for name in candidates.keys { byPlainName[plain(name)] = name }
