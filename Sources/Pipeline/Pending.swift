@@ -23,24 +23,7 @@ struct OutgoingWorkspace {
     throws -> IncomingChanges
   { IncomingChanges() }
 }
-final class Supervisor: GuestLink {
-  enum Ending { case x }
-  let vm: VirtualMachine
-  init(_ vm: VirtualMachine, socket: String) throws { self.vm = vm }
-  var connection: GuestConnection { vm.connection }
-  func watch(_ set: inout PollSet) { vm.watch(&set) }
-  func check() throws { try vm.check() }
-  func serve() throws -> Ending { .x }
-  func close() {}
-}
 extension Session {
   func sweepSockets() {}
   package func sync(_ name: String, _ ending: WorkspaceEnding) throws -> [WorkspaceChange] { [] }
-}
-final class SupervisorLink: GuestLink {
-  let connection: GuestConnection
-  init(socket: String) throws { throw LaunchError.notSupervised(path: socket) }
-  func watch(_ set: inout PollSet) {}
-  func check() throws {}
-  func stop(graceMilliseconds: Int) throws -> VirtualMachine.Shutdown { .quit }
 }
