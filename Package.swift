@@ -66,6 +66,7 @@ let package = Package(
     .target(name: "CGuest", cSettings: strictC),
     .executableTarget(
       name: "Guest", dependencies: ["GuestProtocol", "CGuest"], swiftSettings: strict),
+    stage("Workspaces", ["Vocabulary", "Host", "GuestProtocol"]),
     stage("Launch", ["Vocabulary", "Host", "Archives", "GuestProtocol", "CZstd"]),
 
     // The only place that knows the order, and the person in front of it.
@@ -89,6 +90,7 @@ let package = Package(
     tests("Catalog", ["Vocabulary", "Host", grdb]),
     tests("Disks", ["Vocabulary", "Host"]),
     tests("GuestProtocol", []),
+    tests("Workspaces", ["Vocabulary", "Host", "GuestProtocol"]),
     tests("Launch", ["Vocabulary", "Host", "GuestProtocol"]),
     tests("Commands", ["Vocabulary", "Host", "Pipeline"]),
   ],
