@@ -90,7 +90,7 @@ let package = Package(
     tests("Disks", ["Vocabulary", "Host"]),
     tests("GuestProtocol", []),
     tests("Launch", ["Vocabulary", "Host", "GuestProtocol"]),
-    tests("Commands", ["Vocabulary", "Host", "Pipeline"]),
+    tests("Commands", ["Vocabulary", "Host", "Pipeline", arguments], files: ["Golden"]),
   ],
   swiftLanguageModes: [.v6]
 )

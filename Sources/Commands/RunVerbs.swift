@@ -16,20 +16,22 @@ struct CommandOptions: ParsableArguments {
   @Argument(parsing: .captureForPassthrough, help: "The command and its arguments.")
   var command: [String] = []
 
+  /// Two dashes in front only say where the command begins.
+  var words: [String] { command.first == "--" ? Array(command.dropFirst()) : command }
+
   var request: CommandRequest {
-    var words = command
-    if words.first == "--" { words.removeFirst() }
-    return CommandRequest(
+    CommandRequest(
       words: words, variables: env, directory: workdir, user: user,
       terminal: noTty ? .never : tty ? .always : .whereThereIsOne)
   }
 }
 
-struct RunVerb: ParsableCommand {
+struct RunVerb: TakesCommand {
   static let configuration = CommandConfiguration(
     commandName: "run", abstract: "Run a command in a new VM and throw the VM away.",
     discussion: """
-      Standard input, output and error are the command's; so is the exit status.
+      Standard input, output and error are the command's; so is the exit status. Options stand \
+      before the image, or behind it with `--` before the command.
 
       With --workspace, a copy of the directory is at /workspace inside. What the command changed \
       there is applied to the directory with --apply, thrown away with --discard, and otherwise \
@@ -49,6 +51,8 @@ struct RunVerb: ParsableCommand {
   @Argument(help: "An image.") var image: String
   @OptionGroup var command: CommandOptions
 
+  var subject: String { image }
+
   func validate() throws {
     if apply && discard { throw ValidationError("--apply and --discard exclude each other") }
     if let timeout, timeout < 1 { throw ValidationError("--timeout takes a number from 1 on") }
@@ -65,13 +69,15 @@ struct RunVerb: ParsableCommand {
   }
 }
 
-struct ExecVerb: ParsableCommand {
+struct ExecVerb: TakesCommand {
   static let configuration = CommandConfiguration(
     commandName: "exec", abstract: "Run a command in a running VM.")
 
   @OptionGroup var common: CommonOptions
   @Argument(help: "A VM.") var name: String
   @OptionGroup var command: CommandOptions
+
+  var subject: String { name }
 
   func run() throws {
     throw ExitCode(try common.session().exec(name, command.request))
