@@ -110,10 +110,9 @@ struct LogsVerb: ParsableCommand {
   @Argument(help: "A VM.") var name: String
 
   func run() throws {
-    let text = String(decoding: try common.session().console(of: name), as: UTF8.self)
+    var text = String(decoding: try common.session().console(of: name), as: UTF8.self)
+    if text.utf8.last != UInt8(ascii: "\n") { text += "\n" }
     // A guest may print what moves the cursor or sets the title of the reader's terminal.
-    for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
-      Output.line(ProgressDisplay.clean(String(line)))
-    }
+    Output.write(ProgressDisplay.cleanLines(text))
   }
 }

@@ -23,22 +23,22 @@ package enum PipelineError: Failure {
   case unsafeRuntimeDirectory(path: String)
   case notStarted(name: String, reason: String)
   case workspaceNotADirectory(String)
-  case workspaceConflict(paths: [String])
+  case workspaceTransfer(what: String, reason: String)
+  case workNotFetched(String)
   case notBuilt(String)
   case damagedConfiguration(ImageID)
 
   package var kind: FailureKind {
     switch self {
     case .noSuchImage, .noSuchRecipe, .noSuchVM, .notBuilt, .noKernel: .notFound
-    case .vmExists, .vmIsRunning, .vmIsNotRunning, .workspaceConflict,
-      .holdsWork, .noWork:
+    case .vmExists, .vmIsRunning, .vmIsNotRunning, .workNotFetched, .holdsWork, .noWork:
       .inUse
     case .lockIsStale, .badVMName, .workspaceNotADirectory, .badVariable,
       .badDirectory:
       .badInput
     case .noRoom: .noSpace
     case .guestProgramMissing: .missingHostTool
-    case .storeOfAnotherUser, .guestProgramChanged, .notStarted,
+    case .storeOfAnotherUser, .guestProgramChanged, .notStarted, .workspaceTransfer,
       .unsafeRuntimeDirectory:
       .failed
     case .damagedConfiguration, .overlayMissing: .storeDamaged
@@ -76,10 +76,10 @@ package enum PipelineError: Failure {
       "\"\(path)\" is not a directory of yours alone, so sockets can't be kept there"
     case .notStarted(let name, let reason): "the VM \"\(name)\" did not start: \(reason)"
     case .workspaceNotADirectory(let path): "the workspace \"\(path)\" is not a directory"
-    case .workspaceConflict(let paths):
-      "the workspace changed on this machine meanwhile: "
-        + paths.prefix(5).map { "\"\($0)\"" }.joined(separator: ", ")
-        + (paths.count > 5 ? " and \(paths.count - 5) more" : "")
+    case .workspaceTransfer(let what, let reason):
+      "the workspace could not be \(what) the VM: \(reason)"
+    case .workNotFetched(let name):
+      "the changes of the VM \"\(name)\" are still in it: they could not be fetched"
     case .notBuilt(let name): "the image \"\(name)\" is not built, and --no-build was given"
     case .damagedConfiguration(let image): "the configuration of image \(image) is damaged"
     }
@@ -95,8 +95,8 @@ package enum PipelineError: Failure {
     case .lockIsStale: "build without --locked to complete the lock"
     case .noRoom: "make room, for example with `hutch gc --now`"
     case .guestProgramMissing: "run `make build`, or `make install`, which puts it in place"
-    case .workspaceConflict:
-      "the VM's result is kept; look at it with `hutch vms`, nothing was changed here"
+    case .workNotFetched(let name):
+      "`hutch start \(name)`, then look at /workspace with `hutch exec \(name)`"
     case .notBuilt(let name), .noKernel(let name): "`hutch build \(name)`"
     case .holdsWork(let name):
       "`hutch sync \(name)` shows it; remove the VM all the same with `hutch rm --force \(name)`"

@@ -1,4 +1,3 @@
-internal import Launch
 package import Vocabulary
 
 /// What long work tells whoever waits for it. The pipeline speaks; `Commands` decides how it
@@ -41,26 +40,5 @@ package struct Reporter: Sendable {
     timings.add(title, clock.milliseconds)
     send(.finished(title, milliseconds: clock.milliseconds))
     return result
-  }
-}
-
-/// Where the time of a verb went, in the order in which it went there.
-package struct Timings: Sendable, Hashable {
-  package private(set) var phases: [Phase] = []
-
-  package struct Phase: Sendable, Hashable {
-    package var name: String
-    package var milliseconds: Int
-  }
-
-  package init() {}
-
-  package mutating func add(_ name: String, _ milliseconds: Int) {
-    phases.append(Phase(name: name, milliseconds: milliseconds))
-  }
-
-  /// The phases of a machine's life.
-  mutating func add(_ launch: LaunchTimings) {
-    for phase in launch.phases { add(phase.name, Int(phase.milliseconds)) }
   }
 }

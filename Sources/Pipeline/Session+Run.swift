@@ -4,9 +4,10 @@ internal import Host
 internal import Launch
 internal import Planning
 internal import Vocabulary
+package import Workspaces
 
 /// What becomes of the changes that a command made in its copy of the workspace.
-package enum WorkspaceEnding: Sendable {
+package enum WorkspaceEnding: Sendable, Hashable {
   case apply
   case discard
   /// The person is asked, where there is one; else they are kept with the VM.
@@ -27,14 +28,14 @@ package struct RunRequest: Sendable {
   package var seconds: Int?
   package var mayBuild: Bool
   /// Asks a person what is to become of changes; `.ask` means that nobody is there.
-  package var decide: @Sendable ([WorkspaceChange]) -> WorkspaceEnding
+  package var decide: @Sendable (WorkspaceChanges) -> WorkspaceEnding
 
   package init(
     image: String, name: String? = nil, command: CommandRequest,
     machine: MachineWishes = MachineWishes(), workspace: String? = nil,
     ending: WorkspaceEnding = .ask, keeps: Bool = false, seconds: Int? = nil,
     mayBuild: Bool = true,
-    decide: @escaping @Sendable ([WorkspaceChange]) -> WorkspaceEnding = { _ in .ask }
+    decide: @escaping @Sendable (WorkspaceChanges) -> WorkspaceEnding = { _ in .ask }
   ) {
     self.image = image
     self.name = name
@@ -76,22 +77,29 @@ extension Session {
     let running = try bringUp(vm, ready.configuration, ready.boot.bundle, mode: .run)
     let link: any GuestLink = running.supervisor
     defer { running.supervisor.close() }
-    try workspace?.send(over: link, report, &timings)
+    if let workspace {
+      try running.machine.waitUntilReady()
+      timings.add(boot: running.machine.timings)
+      try workspace.send(to: layout.virtualMachine(vm.name), over: link, report, &timings)
+    }
     let (outcome, times) = try link.run(
       open, io: .standard(wantsTerminal: request.command.wantsTerminal),
       milliseconds: request.seconds.map { $0 * 1000 })
-    running.machine.note(times)
+    if workspace == nil { timings.add(boot: running.machine.timings) }
+    timings.add(command: times, ready: running.machine.timings.ready)
     report(failure: outcome)
     if request.keeps { fate = .keep }
     if let workspace {
       // From here on there may be work in the VM that must not get lost.
-      fate = .holdsWork
+      fate = .needsRescue
       let result = try workspace.fetchChanges(
         to: layout.virtualMachine(vm.name), over: link, report, &timings)
-      fate = try finish(result, of: vm.name, request)
+      fate = .holdsWork
+      fate = try finish(result, of: vm, request, &timings)
     }
-    if fate.keepsDisk { running.machine.shutdown() } else { running.machine.kill() }
-    timings.add(running.machine.timings)
+    report.stage("stop", &timings) {
+      if fate.keepsDisk { running.machine.shutdown() } else { running.machine.kill() }
+    }
     return RunOutcome(status: outcome.status, timings: timings)
   }
 
@@ -135,8 +143,10 @@ extension Session {
   enum Fate {
     case remove
     case keep
-    /// Nobody has taken or discarded its changes.
+    /// Its changes are here, and nobody has taken or discarded them.
     case holdsWork
+    /// Its changes are in it, and could not be fetched.
+    case needsRescue
 
     var keepsDisk: Bool { self != .remove }
   }
@@ -147,28 +157,45 @@ extension Session {
     case .keep: try? catalog.setState(name, .stopped, ephemeral: false)
     case .holdsWork:
       try? catalog.setState(name, .finished, unsynced: true, ephemeral: false)
+    case .needsRescue:
+      try? catalog.setState(name, .stopped, unsynced: true, ephemeral: false)
+      report(.note("VM \"\(name)\" is kept: `hutch start \(name)` brings it up again"))
     }
   }
 
   /// Decides about the changes: applied, thrown away, or kept with the VM.
   private func finish(
-    _ changes: IncomingChanges, of name: String, _ request: RunRequest
+    _ changes: WorkspaceChanges, of vm: VMRecord, _ request: RunRequest, _ timings: inout Timings
   ) throws -> Fate {
+    for path in changes.leftOut {
+      report(
+        .note(
+          "stays in the VM: \"\(OutgoingWorkspace.text(path.path))\": \(path.reason.explanation)"))
+    }
     let rest: Fate = request.keeps ? .keep : .remove
-    if changes.list.isEmpty { return rest }
-    let ending = request.ending == .ask ? request.decide(changes.list) : request.ending
+    if changes.isEmpty { return rest }
+    let ending = request.ending == .ask ? request.decide(changes) : request.ending
     switch ending {
     case .discard: return rest
     case .apply:
-      try changes.apply()
-      report(.note("applied \(changes.count) to \"\(changes.directory)\""))
+      guard let directory = vm.workspace else { return .holdsWork }
+      do {
+        try report.stage("workspace applied", &timings) { try changes.apply(to: directory) }
+      } catch {
+        // Nothing is lost: it can be applied once what was in the way is settled.
+        report(.note(kept(changes, vm.name)))
+        throw error
+      }
+      report(.note("applied \(changes.count) to \"\(directory)\""))
       return rest
     case .ask:
-      report(
-        .note(
-          "VM \"\(name)\" holds \(changes.count): "
-            + "`hutch sync \(name)` shows, `--apply` takes, `--discard` drops them"))
+      report(.note(kept(changes, vm.name)))
       return .holdsWork
     }
+  }
+
+  private func kept(_ changes: WorkspaceChanges, _ name: String) -> String {
+    "VM \"\(name)\" holds \(changes.count): `hutch sync \(name)` shows them, "
+      + "--apply takes them, --discard drops them"
   }
 }

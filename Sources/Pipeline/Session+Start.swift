@@ -30,7 +30,7 @@ extension Session {
   package func start(_ request: StartRequest) throws -> VMRecord {
     let vm = try vmToStart(request)
     if vm.supervised { throw PipelineError.vmIsRunning(vm.name) }
-    if vm.unsynced { throw PipelineError.holdsWork(vm.name) }
+    if vm.state == .finished { throw PipelineError.holdsWork(vm.name) }
     var timings = Timings()
     return try report.stage("start \(vm.name)", &timings) {
       let process = try launchSupervisor(of: vm.name)
