@@ -127,6 +127,9 @@ package final class VirtualMachine: GuestLink {
     return outcome
   }
 
+  /// Takes the times of a command that ran over another link to this machine.
+  package func note(_ times: SessionTimes) { timings.add(times) }
+
   // MARK: The loop
 
   package func watch(_ set: inout PollSet) {
