@@ -36,7 +36,7 @@ struct HutchCommand: ParsableCommand {
         name: "More",
         subcommands: [
           StartVerb.self, StopVerb.self, LogsVerb.self, CloneVerb.self, LayersVerb.self,
-          TagVerb.self, UntagVerb.self,
+          TagVerb.self, UntagVerb.self, ResetVerb.self,
         ]),
     ])
 }

@@ -7,6 +7,7 @@ package enum PipelineError: Failure {
   case noSuchRecipe(name: String, lookedIn: [String])
   case noSuchVM(String)
   case vmExists(String)
+  case storeInUse(purpose: String, pid: Int32)
   case badVMName(String)
   case vmIsRunning(String)
   case vmIsNotRunning(String)
@@ -31,7 +32,8 @@ package enum PipelineError: Failure {
   package var kind: FailureKind {
     switch self {
     case .noSuchImage, .noSuchRecipe, .noSuchVM, .notBuilt, .noKernel: .notFound
-    case .vmExists, .vmIsRunning, .vmIsNotRunning, .workNotFetched, .holdsWork, .noWork:
+    case .vmExists, .vmIsRunning, .vmIsNotRunning, .workNotFetched, .storeInUse, .holdsWork,
+      .noWork:
       .inUse
     case .lockIsStale, .badVMName, .workspaceNotADirectory, .badVariable,
       .badDirectory:
@@ -53,6 +55,8 @@ package enum PipelineError: Failure {
     case .noSuchRecipe(let name, let places):
       "there is no recipe \"\(name)\"; looked in \(places.joined(separator: ", "))"
     case .noSuchVM(let name): "there is no VM \"\(name)\""
+    case .storeInUse(let purpose, let pid):
+      "the store is in use by \"\(purpose)\" (process \(pid))"
     case .vmExists(let name): "there is a VM \"\(name)\" already"
     case .badVMName(let name):
       "\"\(name)\" is no name for a VM: small letters, digits and dashes, 63 at most, no dash first"
