@@ -188,11 +188,12 @@ private struct VariableReader {
     var value: UInt64 = 0
     for shift in stride(from: UInt64(0), through: 63, by: 7) {
       guard let byte = try take(1).first else { throw damaged("it ends early") }
-      if shift == 63 && byte > 1 { break }
+      // One spelling for each number: no empty digits at its upper end.
+      if (shift == 63 && byte > 1) || (shift > 0 && byte == 0) { break }
       value |= UInt64(byte & 0x7F) << shift
       if byte < 0x80 { return value }
     }
-    throw damaged("a number is too long")
+    throw damaged("a number is spelled oddly")
   }
 
   mutating func small() throws(LayersError) -> UInt32 {
