@@ -1,6 +1,6 @@
 package import Vocabulary
 
-/// What a layer holds, without its data (`docs/formats/toc.md`, version 1): for listings,
+/// What a layer holds, without its data (`docs/formats/layer.md`, version 1): for listings,
 /// differences, and for getting one file without the rest.
 package struct TableOfContents: Sendable, Hashable {
   package struct Item: Sendable, Hashable {
@@ -94,11 +94,13 @@ package struct TableOfContents: Sendable, Hashable {
   }
 
   private static func item(_ reader: inout VariableReader) throws(LayersError) -> Item {
-    guard let path = GuestPath(try reader.bytes()) else { throw reader.damaged("a bad path") }
+    let name = try reader.bytes()
+    guard let path = GuestPath(name), path.bytes == name else { throw reader.damaged("a bad path") }
     let code = try reader.number()
     var entry = LayerEntry(
       path: path, kind: .directory, mode: try reader.small(), uid: try reader.small(),
       gid: try reader.small(), modified: try reader.signed())
+    guard entry.mode <= 0o7777 else { throw reader.damaged("a mode that is none") }
     var start: Int64 = 0
     var digest: Digest?
     switch code {
@@ -109,7 +111,10 @@ package struct TableOfContents: Sendable, Hashable {
       digest = Digest(bytes: Array(try reader.take(32)))
     case 2: entry.kind = .symlink(target: try reader.bytes())
     case 3:
-      guard let target = GuestPath(try reader.bytes()) else { throw reader.damaged("a bad link") }
+      let bytes = try reader.bytes()
+      guard let target = GuestPath(bytes), target.bytes == bytes else {
+        throw reader.damaged("a bad link")
+      }
       entry.kind = .hardLink(to: target)
     case 4: entry.kind = .fifo
     case 5: entry.kind = .characterDevice(major: try reader.small(), minor: try reader.small())

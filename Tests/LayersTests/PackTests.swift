@@ -61,7 +61,9 @@ import Vocabulary
     defer { close(socket) }
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
-    withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: (tree + "/s").utf8) }
+    unsafe withUnsafeMutableBytes(of: &address.sun_path) {
+      unsafe $0.copyBytes(from: (tree + "/s").utf8)
+    }
     let bound = unsafe withUnsafePointer(to: &address) {
       unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
         unsafe bind(socket, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
