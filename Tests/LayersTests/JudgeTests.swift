@@ -58,7 +58,11 @@ import Vocabulary
       line.split(separator: " user.a%3Db%253D=", omittingEmptySubsequences: false)
         .joined(separator: " user.a=b%3D=")
     }
-    #expect(try listing == Trees.listing(place.file("tree")))
+    // Nor does it make access lists of them: they are in records of their own for it.
+    let expected = try Trees.listing(place.file("tree")).map { line in
+      line.split(separator: " system.posix_acl_access=")[0]
+    }
+    #expect(listing == expected.map(String.init))
   }
 
   @Test func `zstd decodes the frames to the same tar`() throws {
