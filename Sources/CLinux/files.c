@@ -42,6 +42,8 @@ int32_t hutch_status_at(int32_t directory, const char *name, struct hutch_status
   out->size = (int64_t)s.stx_size;
   out->modified = s.stx_mtime.tv_sec;
   out->modified_ns = s.stx_mtime.tv_nsec;
+  out->changed = s.stx_ctime.tv_sec;
+  out->changed_ns = s.stx_ctime.tv_nsec;
   out->allocated = (int64_t)s.stx_blocks * 512;
   out->major = s.stx_rdev_major;
   out->minor = s.stx_rdev_minor;
@@ -57,6 +59,7 @@ int32_t hutch_open_at(int32_t directory, const char *name, int32_t flags, uint32
   if (flags & O_CREAT) how.mode = mode & 07777;
   if (resolve & HUTCH_BENEATH) how.resolve |= RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
   if (resolve & HUTCH_IN_ROOT) how.resolve |= RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  if (resolve & HUTCH_SAME_MOUNT) how.resolve |= RESOLVE_NO_XDEV;
   if (resolve & HUTCH_NO_LINKS) how.resolve |= RESOLVE_NO_SYMLINKS;
   for (;;) {
     long fd = syscall(SYS_openat2, directory, name, &how, sizeof how);
@@ -222,6 +225,13 @@ int32_t hutch_file_system(const char *path, uint64_t *free_bytes, uint64_t *magi
   *free_bytes = (uint64_t)s.f_bavail * (uint64_t)s.f_bsize;
   *magic = (uint64_t)s.f_type;
   return 0;
+}
+
+int32_t hutch_sync_file_system(int32_t descriptor) { return OR_ERRNO(syncfs(descriptor)); }
+
+int32_t hutch_may_change(int32_t directory) {
+  if (faccessat(directory, ".", W_OK | X_OK, AT_EACCESS) == 0) return 1;
+  return errno == EACCES || errno == EROFS || errno == EPERM ? 0 : -errno;
 }
 
 int32_t hutch_lock(int32_t descriptor, int32_t exclusive, int32_t wait) {

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Pipeline
 internal import Vocabulary
+internal import Workspaces
 
 /// How a command is run inside a VM.
 struct CommandOptions: ParsableArguments {
@@ -13,7 +14,9 @@ struct CommandOptions: ParsableArguments {
   @Flag(name: [.customShort("t"), .long], help: "With a terminal; the default where there is one.")
   var tty = false
   @Flag(help: "Without a terminal, even where there is one.") var noTty = false
-  @Argument(parsing: .captureForPassthrough, help: "The command and its arguments.")
+  @Argument(
+    parsing: .captureForPassthrough,
+    help: "The command and its arguments; the user's shell if there is none.")
   var command: [String] = []
 
   /// Two dashes in front only say where the command begins.
@@ -63,7 +66,7 @@ struct RunVerb: TakesCommand {
       RunRequest(
         image: image, name: name, command: command.request, machine: machine.wishes,
         workspace: workspace, ending: apply ? .apply : discard ? .discard : .ask, keeps: keep,
-        seconds: timeout, mayBuild: !noBuild))
+        seconds: timeout, mayBuild: !noBuild, decide: ChangesQuestion.ask))
     if timings { Output.talk(TimingTable.text(outcome.timings)) }
     throw ExitCode(outcome.status)
   }
@@ -100,16 +103,40 @@ struct SyncVerb: ParsableCommand {
   }
 
   func run() throws {
-    let changes = try common.session().sync(
-      name, apply ? .apply : discard ? .discard : .ask)
-    var listing = Listing(
-      kind: "changes", columns: [.init("change"), .init("path")], nothing: "no changes")
-    for change in changes {
-      listing.add(
-        [change.kind.rawValue, ProgressDisplay.clean(change.path)],
-        ["change": .string(change.kind.rawValue), "path": .string(change.path)])
+    let changes = try common.session().sync(name, apply ? .apply : discard ? .discard : .ask)
+    Listing(changes).print(as: output.format)
+  }
+}
+
+extension Listing {
+  init(_ changes: WorkspaceChanges) {
+    self.init(
+      kind: "changes",
+      columns: [.init("change"), .init("path"), .init("size", alignsRight: true), .init("")],
+      nothing: "no changes")
+    for change in changes.list {
+      let path = String(decoding: change.path, as: UTF8.self)
+      add(
+        [
+          change.kind.rawValue, ProgressDisplay.clean(path),
+          change.kind == .removed ? "" : "\(ByteCount(Int64(clamping: change.size)))",
+          change.warning.map { "careful: \($0.explanation)" } ?? "",
+        ],
+        [
+          "change": .string(change.kind.rawValue), "path": .string(path),
+          "size_bytes": .integer(Int64(clamping: change.size)),
+          "warning": .optional(change.warning?.rawValue),
+        ])
     }
-    listing.print(as: output.format)
+    members = [
+      "left_out": .array(
+        changes.leftOut.map {
+          .object([
+            "path": .string(String(decoding: $0.path, as: UTF8.self)),
+            "reason": .string($0.reason.rawValue), "count": .integer(Int64($0.count)),
+          ])
+        })
+    ]
   }
 }
 

@@ -15,6 +15,9 @@ package struct FileStatus: Sendable, Hashable {
   /// Whole seconds since 1970, and the rest.
   package var modified: Int64
   package var modifiedNanoseconds: UInt32
+  /// When the inode itself changed last. No call sets it, so a change of contents always shows.
+  package var changed: Int64
+  package var changedNanoseconds: UInt32
   package var inode: UInt64
   package var device: UInt64
   package var links: UInt64
@@ -41,6 +44,8 @@ package struct FileStatus: Sendable, Hashable {
     size = status.size
     modified = status.modified
     modifiedNanoseconds = status.modified_ns
+    changed = status.changed
+    changedNanoseconds = status.changed_ns
     inode = status.inode
     device = status.device
     links = status.links

@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+package import Vocabulary
 
 /// Work in a tree, always relative to an open directory. Names are raw bytes; no call here
 /// follows a symbolic link at the end of a name. The name `"."` or no bytes is the directory.
@@ -120,6 +121,53 @@ extension OwnedDescriptor {
     try check(result, "rename to", printable(to))
   }
 
+  /// Moves an entry of this directory into another one.
+  package func rename(
+    _ from: [UInt8], into directory: borrowing OwnedDescriptor, as to: [UInt8], replacing: Bool
+  ) throws(HostError) {
+    let other = directory.raw
+    let result = unsafe withName(from) { from in
+      unsafe withName(to) { unsafe hutch_rename(raw, from, other, $0, replacing ? 1 : 0) }
+    }
+    try check(result, "rename to", printable(to))
+  }
+
+  /// Gives a file of this directory a second name in another one.
+  package func hardLink(
+    from: [UInt8], into directory: borrowing OwnedDescriptor, as to: [UInt8]
+  ) throws(HostError) {
+    let other = directory.raw
+    let result = unsafe withName(from) { from in
+      unsafe withName(to) { unsafe hutch_link(raw, from, other, $0) }
+    }
+    try check(result, "link", printable(to))
+  }
+
+  /// Whether this process may make and remove entries here.
+  package func mayChangeEntries() throws(HostError) -> Bool {
+    try check(hutch_may_change(raw), "look at", "descriptor \(raw)") == 1
+  }
+
+  /// Takes the `flock(2)` of this directory, which lasts as long as the descriptor. False if
+  /// somebody else holds it.
+  package func lock() throws(HostError) -> Bool {
+    let result = hutch_lock(raw, 1, 0)
+    if result == -EWOULDBLOCK { return false }
+    try check(result, "lock", "descriptor \(raw)")
+    return true
+  }
+
+  /// What is still free for us on the file system of this directory.
+  package func freeSpace() throws(HostError) -> ByteCount {
+    try Files.freeSpace("/proc/self/fd/\(raw)")
+  }
+
+  /// Everything that was written to the file system of this directory is on the disk afterwards
+  /// (`syncfs(2)`).
+  package func syncFileSystem() throws(HostError) {
+    try check(hutch_sync_file_system(raw), "sync", "descriptor \(raw)")
+  }
+
   package func setMode(of name: [UInt8], _ mode: UInt32) throws(HostError) {
     try check(
       unsafe withName(name) { unsafe hutch_chmod(raw, $0, mode) }, "set the mode of",
@@ -132,10 +180,12 @@ extension OwnedDescriptor {
       printable(name))
   }
 
-  package func setTimes(of name: [UInt8], seconds: Int64) throws(HostError) {
+  package func setTimes(
+    of name: [UInt8], seconds: Int64, nanoseconds: UInt32 = 0
+  ) throws(HostError) {
     try check(
-      unsafe withName(name) { unsafe hutch_set_times(raw, $0, seconds, 0) }, "set the times of",
-      printable(name))
+      unsafe withName(name) { unsafe hutch_set_times(raw, $0, seconds, nanoseconds) },
+      "set the times of", printable(name))
   }
 
   /// Sorted by name. An attribute that vanishes meanwhile is left out.

@@ -4,6 +4,8 @@ internal import Glibc
 /// How a file is opened. All descriptors are close-on-exec.
 package enum OpenMode: Sendable {
   case read
+  /// Opens FIFOs and devices without waiting for their other end. Look at the status afterwards.
+  case readWithoutWaiting
   case readWrite
   /// Fails if something with that name is there.
   case createExclusive(mode: UInt32)
@@ -16,6 +18,7 @@ package enum OpenMode: Sendable {
   fileprivate var flags: Int32 {
     switch self {
     case .read: hutch_o_rdonly
+    case .readWithoutWaiting: hutch_o_rdonly | hutch_o_nonblock
     case .readWrite: hutch_o_rdwr
     case .createExclusive: hutch_o_rdwr | hutch_o_creat | hutch_o_excl
     case .createTruncated: hutch_o_rdwr | hutch_o_creat | hutch_o_trunc
@@ -57,11 +60,12 @@ package struct OwnedDescriptor: ~Copyable, Sendable {
   }
 
   /// Opens a name below this directory. No part of it may be a symbolic link or lead out
-  /// (`openat2(2)`, `RESOLVE_BENEATH`).
+  /// (`openat2(2)`, `RESOLVE_BENEATH`). With `sameMount` no part may be a mount point either
+  /// (`EXDEV`): what can't be renamed to.
   package func openBeneath(
-    _ name: [UInt8], _ mode: OpenMode
+    _ name: [UInt8], _ mode: OpenMode, sameMount: Bool = false
   ) throws(HostError) -> OwnedDescriptor {
-    let resolve = UInt32(HUTCH_BENEATH | HUTCH_NO_LINKS)
+    let resolve = UInt32(HUTCH_BENEATH | HUTCH_NO_LINKS | (sameMount ? HUTCH_SAME_MOUNT : 0))
     let raw = unsafe withName(name) {
       unsafe hutch_open_at(self.raw, $0, mode.flags, mode.creationMode, resolve)
     }

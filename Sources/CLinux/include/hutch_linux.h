@@ -13,15 +13,15 @@ enum hutch_kind {
 
 struct hutch_status {
   uint32_t kind, mode, uid, gid;
-  int64_t size, modified, allocated;
-  uint32_t modified_ns, major, minor;
+  int64_t size, modified, changed, allocated;
+  uint32_t modified_ns, changed_ns, major, minor;
   uint64_t inode, device, links;
 };
 
 // name may be "" for the descriptor itself. Links are never followed.
 int32_t hutch_status_at(int32_t directory, const char *name, struct hutch_status *out);
 
-enum { HUTCH_BENEATH = 1, HUTCH_NO_LINKS = 2, HUTCH_IN_ROOT = 4 };
+enum { HUTCH_BENEATH = 1, HUTCH_NO_LINKS = 2, HUTCH_IN_ROOT = 4, HUTCH_SAME_MOUNT = 8 };
 // openat2(2) with O_CLOEXEC; resolve is a mask of the above.
 int32_t hutch_open_at(int32_t directory, const char *name, int32_t flags, uint32_t mode,
                       uint32_t resolve);
@@ -60,6 +60,9 @@ int64_t hutch_seek_data(int32_t descriptor, int64_t offset);
 int64_t hutch_seek_hole(int32_t descriptor, int64_t offset);
 // Bytes that an unprivileged writer may still use, and the file system's magic number.
 int32_t hutch_file_system(const char *path, uint64_t *free_bytes, uint64_t *magic);
+int32_t hutch_sync_file_system(int32_t descriptor);
+// 1 if this process may make and remove entries in the directory, 0 if not.
+int32_t hutch_may_change(int32_t directory);
 // flock(2); wait = 0 gives -EWOULDBLOCK when somebody else holds it.
 int32_t hutch_lock(int32_t descriptor, int32_t exclusive, int32_t wait);
 
@@ -82,9 +85,13 @@ int32_t hutch_pipe(int32_t out[2]);
 int32_t hutch_socket_pair(int32_t out[2]);
 int32_t hutch_set_nonblocking(int32_t descriptor, int32_t on);
 int32_t hutch_duplicate(int32_t descriptor);
+// Stream sockets of the local domain: close-on-exec and non-blocking. The socket's file gets mode
+// 0600.
 int32_t hutch_unix_listen(const char *path);
 int32_t hutch_unix_connect(const char *path);
-int32_t hutch_accept(int32_t listener, uint32_t *peer_uid);
+int32_t hutch_accept(int32_t listener);
+// Whose process the other end was when it connected, or when it began to listen.
+int32_t hutch_peer_user(int32_t descriptor, uint32_t *uid);
 uint32_t hutch_umask(uint32_t mask);
 // Only sensible in a mount namespace of our own.
 int32_t hutch_mount(const char *source, const char *target, const char *type, uint64_t flags,
