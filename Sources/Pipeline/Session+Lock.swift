@@ -83,7 +83,11 @@ extension Session {
       if case .locked(let entry) = state {
         packages = entry.packages
       } else {
-        packages = try resolve(step.action, over: status, with: resolver)
+        do {
+          packages = try resolve(step.action, over: status, with: resolver)
+        } catch let error as InputsError {
+          throw PipelineError.step(step.id, error)
+        }
       }
       // Their own control files say what is installed afterwards and how old they are.
       try fetcher.fetch(packages, progress: show)
