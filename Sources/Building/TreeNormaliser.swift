@@ -7,7 +7,8 @@ package import Vocabulary
 /// Runs inside the user namespace that the tree's owners belong to.
 package struct TreeNormaliser {
   private let date: SourceDate
-  private let rules: [NormalisationRule]
+  /// By the number of parts of their patterns: most files lie too deep for any.
+  private let rules: [Int: [(pattern: PathPattern, rule: NormalisationRule)]]
   /// The parents' merged tree; `nil` for a base.
   private let lower: Lower?
 
@@ -19,7 +20,10 @@ package struct TreeNormaliser {
   /// - Parameter lower: the merged tree of all parents, mounted read-only.
   package init(date: SourceDate, lowerPath: String?) throws(HostError) {
     self.date = date
-    rules = Normalisation.rules(forBase: lowerPath == nil)
+    rules = Dictionary(
+      grouping: Normalisation.rules(forBase: lowerPath == nil).map {
+        (pattern: PathPattern($0.pattern), rule: $0)
+      }, by: \.pattern.depth)
     if let lowerPath {
       lower = Lower(try OwnedDescriptor.open(lowerPath, .directory))
     } else {
@@ -64,7 +68,8 @@ package struct TreeNormaliser {
   }
 
   private func rule(for path: GuestPath) -> NormalisationRule? {
-    rules.first { PathPattern.matches($0.pattern, path) }
+    let parts = path.parts
+    return rules[parts.count]?.first { $0.pattern.matches(parts) }?.rule
   }
 
   /// Whether the entry is gone afterwards.
