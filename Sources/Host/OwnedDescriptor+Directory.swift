@@ -192,17 +192,20 @@ extension OwnedDescriptor {
   package func extendedAttributes(
     of name: [UInt8]
   ) throws(HostError) -> [(name: [UInt8], value: [UInt8])] {
-    var buffer = [UInt8](repeating: 0, count: 65536)
-    let count = unsafe withName(name) { name in
-      unsafe buffer.withUnsafeMutableBufferPointer {
-        unsafe hutch_list_xattrs(raw, name, $0.baseAddress, $0.count)
+    var count: Int64 = 0
+    // Not zeroed: most files have none, and there are many.
+    let listed = unsafe [UInt8](unsafeUninitializedCapacity: 65536) { buffer, filled in
+      count = unsafe withName(name) {
+        unsafe hutch_list_xattrs(raw, $0, buffer.baseAddress, buffer.count)
       }
+      filled = Int(max(0, count))
     }
     if count == Int64(-EOPNOTSUPP) || count == 0 { return [] }
     try check(count, "list the attributes of", printable(name))
-    let names = buffer[..<Int(count)].split(separator: 0).map(Array.init)
+    let names = listed.split(separator: 0).map(Array.init)
       .sorted { $0.lexicographicallyPrecedes($1) }
     var found: [(name: [UInt8], value: [UInt8])] = []
+    var buffer = [UInt8](repeating: 0, count: 65536)
     for attribute in names {
       let size = unsafe withName(name) { name in
         unsafe withName(attribute) { attribute in
