@@ -15,15 +15,15 @@ setup:
 build: setup
 	@scripts/build $(STAGE)
 
+# From recipes to a program that ran in a VM.
 demo: build
 	@scripts/demo $(HUTCH)
 
 test: build
 	@scripts/test $(HUTCH)
 
-lint:
-	swift format lint --strict -r Package.swift Sources Tests
-	swift build --explicit-target-dependency-import-check error
+lint: setup
+	@scripts/lint
 
 format:
 	swift format -i -r Package.swift Sources Tests
@@ -35,8 +35,10 @@ uninstall:
 	rm -rf "$(DESTDIR)$(PREFIX)/bin/hutch" "$(DESTDIR)$(PREFIX)/libexec/hutch" \
 	  "$(DESTDIR)$(PREFIX)/share/hutch"
 
+# Tables of ratios, each against the tool that a person would use instead.
 bench: build
 	@Benchmarks/run $(HUTCH)
 
+# Everything that was built; the store stays (`hutch gc`, or remove what is in cache).
 clean:
-	rm -rf .build .build-guest
+	rm -rf .build

@@ -74,9 +74,11 @@ let package = Package(
       "Pipeline",
       [
         "Vocabulary", "Host", "Recipes", "Planning", "Inputs", "Building", "Layers", "Catalog",
-        "Disks", "Launch",
+        "Disks", "GuestProtocol", "Workspaces", "Launch",
       ]),
-    stage("Commands", ["Vocabulary", "Host", "Building", "Catalog", "Pipeline", arguments]),
+    stage(
+      "Commands",
+      ["Vocabulary", "Host", "Building", "Catalog", "Workspaces", "Pipeline", arguments]),
     .executableTarget(name: "hutch", dependencies: ["Commands"], swiftSettings: strict),
 
     tests("Vocabulary", []),
@@ -92,7 +94,7 @@ let package = Package(
     tests("GuestProtocol", []),
     tests("Workspaces", ["Vocabulary", "Host", "GuestProtocol"]),
     tests("Launch", ["Vocabulary", "Host", "GuestProtocol"]),
-    tests("Commands", ["Vocabulary", "Host", "Pipeline"]),
+    tests("Commands", ["Vocabulary", "Host", "Pipeline", arguments], files: ["Golden"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -50,6 +50,7 @@ final class ArchiveReader {
     unsafe archive_read_support_filter_bzip2(handle)
     unsafe archive_read_support_filter_xz(handle)
     unsafe archive_read_support_filter_lzma(handle)
+    unsafe archive_read_support_filter_lz4(handle)
     unsafe archive_read_support_filter_zstd(handle)
     switch form {
     case .archive:

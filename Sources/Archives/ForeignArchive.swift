@@ -2,7 +2,7 @@ internal import Host
 package import Vocabulary
 
 /// Reads archives that others made, by libarchive: `ar`, and tar in any dialect; plain or
-/// compressed with gzip, bzip2, xz, lzma or zstd. Everything is decoded in this process, and
+/// compressed with gzip, bzip2, xz, lzma, lz4 or zstd. Everything is decoded in this process, and
 /// nothing is written.
 package enum ForeignArchive {
   /// Calls `body` for each entry in the archive's order until it returns `false`. The data of an

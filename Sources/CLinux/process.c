@@ -160,7 +160,8 @@ int32_t hutch_unix_connect(const char *path) {
   struct sockaddr_un address;
   int32_t result = unix_address(path, &address);
   if (result < 0) return result;
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  // Non-blocking: a listener that no longer accepts gives EAGAIN instead of keeping us for ever.
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return -errno;
   if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
     result = -errno;
@@ -170,18 +171,17 @@ int32_t hutch_unix_connect(const char *path) {
   return fd;
 }
 
-int32_t hutch_accept(int32_t listener, uint32_t *peer_uid) {
-  int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-  if (fd < 0) return -errno;
+int32_t hutch_accept(int32_t listener) {
+  int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  return fd < 0 ? -errno : fd;
+}
+
+int32_t hutch_peer_user(int32_t descriptor, uint32_t *uid) {
   struct ucred peer;
   socklen_t size = sizeof peer;
-  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) {
-    int32_t result = -errno;
-    close(fd);
-    return result;
-  }
-  *peer_uid = peer.uid;
-  return fd;
+  if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) return -errno;
+  *uid = peer.uid;
+  return 0;
 }
 
 uint32_t hutch_umask(uint32_t mask) { return umask(mask); }

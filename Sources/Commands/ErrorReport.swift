@@ -5,10 +5,11 @@ package import Vocabulary
 package enum ErrorReport {
   /// `hutch: what happened` and, if there is one thing to try, `hint: …`.
   package static func text(_ error: any Error) -> String {
-    guard let failure = error as? any Failure else { return "hutch: \(error)" }
-    var text = "hutch: \(failure.message)"
-    if let hint = failure.hint { text += "\nhint: \(hint)" }
-    return text
+    let failure = error as? any Failure
+    var text = "hutch: \(failure?.message ?? "\(error)")"
+    if let hint = failure?.hint { text += "\nhint: \(hint)" }
+    // Messages hold names out of archives and the last words of tools.
+    return ProgressDisplay.cleanLines(text)
   }
 
   package static func json(_ error: any Error) -> JSON {

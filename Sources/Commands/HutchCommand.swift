@@ -54,7 +54,7 @@ package enum Hutch {
       Session.supervise(Array(arguments.dropFirst()))
     }
     do {
-      var command = try HutchCommand.parseAsRoot(arguments)
+      var command = try CommandWords.parse(arguments)
       try command.run()
       exit(0)
     } catch let status as ExitCode {

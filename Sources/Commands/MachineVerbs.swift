@@ -58,13 +58,18 @@ struct StartVerb: ParsableCommand {
 
   @OptionGroup var common: CommonOptions
   @OptionGroup var machine: MachineOptions
-  @Argument(help: "A VM or an image.") var name: String
-  @Option(help: "Name of the VM that is made of an image.", transform: { $0 }) var vmName: String?
+  @OptionGroup var output: FormatOption
+  @Argument(help: ArgumentHelp("A VM or an image.", valueName: "vm-or-image"))
+  var reference: String
+  @Option(help: "Name of the VM that is made of an image.") var name: String?
+  @Flag(help: "Refuse to build a missing image.") var noBuild = false
 
   func run() throws {
-    let outcome = try common.session().start(
-      StartRequest(name: name, vmName: vmName, machine: machine.wishes))
-    Output.line(outcome.name)
+    let vm = try common.session().start(
+      StartRequest(
+        reference: reference, name: name, machine: machine.wishes, mayBuild: !noBuild))
+    if output.format == .json { return try Listing.vms([vm]).print(as: .json) }
+    Output.line(vm.name)
   }
 }
 
@@ -105,10 +110,9 @@ struct LogsVerb: ParsableCommand {
   @Argument(help: "A VM.") var name: String
 
   func run() throws {
-    let text = String(decoding: try common.session().console(of: name), as: UTF8.self)
+    var text = String(decoding: try common.session().console(of: name), as: UTF8.self)
+    if text.utf8.last != UInt8(ascii: "\n") { text += "\n" }
     // A guest may print what moves the cursor or sets the title of the reader's terminal.
-    for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
-      Output.line(ProgressDisplay.clean(String(line)))
-    }
+    Output.write(ProgressDisplay.cleanLines(text))
   }
 }

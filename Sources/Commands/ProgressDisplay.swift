@@ -30,20 +30,21 @@ final class ProgressDisplay: Sendable {
     switch form {
     case .jsonl: Output.talk(Self.json(report).description)
     case .none:
-      if case .note(let text) = report { Output.talk(text) }
-    case .plain: plain(report)
+      if case .note(let text) = report { Output.talk(Self.clean(text)) }
+    case .plain:
+      if let line = Self.plain(report) { Output.talk(line) }
     case .auto: draw(report)
     }
   }
 
-  private func plain(_ report: Report) {
+  /// The line that stands for a report where nothing moves.
+  static func plain(_ report: Report) -> String? {
     switch report {
-    case .began(let stage): Output.talk("\(stage) …")
-    case .finished(let stage, let milliseconds):
-      Output.talk("\(stage): \(Self.seconds(milliseconds))")
-    case .note(let text): Output.talk(text)
-    case .line(let text): Output.talk("  " + text)
-    case .bytes: break
+    case .began(let stage): clean(stage) + " …"
+    case .finished(let stage, let milliseconds): "\(clean(stage)): \(seconds(milliseconds))"
+    case .note(let text): clean(text)
+    case .line(let text): "  " + clean(text)
+    case .bytes: nil
     }
   }
 
@@ -62,8 +63,8 @@ final class ProgressDisplay: Sendable {
         }
       case .note(let text):
         wipe(&state)
-        Output.talk(text)
-      case .line(let text): redraw(&state, now, Self.clean(text))
+        Output.talk(Self.clean(text))
+      case .line(let text): redraw(&state, now, text)
       case .bytes(let done, let total):
         redraw(&state, now, total.map { "\(done) of \($0)" } ?? "\(done)")
       }
@@ -75,7 +76,7 @@ final class ProgressDisplay: Sendable {
     guard now - state.started > 500_000_000, now - state.lastDrawn > 100_000_000 else { return }
     state.lastDrawn = now
     let seconds = (now - state.started) / 1_000_000_000
-    let line = "\(state.stage) (\(seconds) s) \(detail)"
+    let line = Self.clean("\(state.stage) (\(seconds) s) \(detail)")
     Output.write("\r\u{1B}[K" + String(line.prefix(width() - 1)), to: STDERR_FILENO)
     state.isDirty = true
   }
@@ -91,11 +92,26 @@ final class ProgressDisplay: Sendable {
     return known ? Int(size.ws_col) : 80
   }
 
-  /// What a package's script prints must not move the cursor of the person who builds it.
+  /// One line of text of a package's or a guest's making, safe to show: without control
+  /// characters, which move the cursor, and without those that turn the direction of writing
+  /// (Unicode Standard Annex 9), which make one path look like another.
   static func clean(_ text: String) -> String {
-    String(
-      String.UnicodeScalarView(
-        text.unicodeScalars.filter { $0.value >= 0x20 && !(0x7F..<0xA0).contains($0.value) }))
+    var cleaned = String.UnicodeScalarView()
+    for scalar in text.unicodeScalars {
+      switch scalar.value {
+      case 0x09: cleaned.append(" ")
+      case ..<0x20, 0x7F..<0xA0, 0x200E...0x200F, 0x2028...0x202E, 0x2066...0x2069: break
+      default: cleaned.append(scalar)
+      }
+    }
+    return String(cleaned)
+  }
+
+  /// The same of text with line ends, which stay. By scalars: a carriage return and a line feed
+  /// are one `Character`.
+  static func cleanLines(_ text: String) -> String {
+    text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
+      .map { clean(String($0)) }.joined(separator: "\n")
   }
 
   static func seconds(_ milliseconds: Int) -> String {
@@ -103,7 +119,7 @@ final class ProgressDisplay: Sendable {
       ? "\(milliseconds / 1000).\(milliseconds / 100 % 10) s" : "\(milliseconds / 1000) s"
   }
 
-  private static func json(_ report: Report) -> JSON {
+  static func json(_ report: Report) -> JSON {
     switch report {
     case .began(let stage): .object(["event": .string("began"), "stage": .string(stage)])
     case .line(let text): .object(["event": .string("line"), "text": .string(text)])

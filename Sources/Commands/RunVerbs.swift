@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Pipeline
 internal import Vocabulary
+internal import Workspaces
 
 /// How a command is run inside a VM.
 struct CommandOptions: ParsableArguments {
@@ -13,23 +14,27 @@ struct CommandOptions: ParsableArguments {
   @Flag(name: [.customShort("t"), .long], help: "With a terminal; the default where there is one.")
   var tty = false
   @Flag(help: "Without a terminal, even where there is one.") var noTty = false
-  @Argument(parsing: .captureForPassthrough, help: "The command and its arguments.")
+  @Argument(
+    parsing: .captureForPassthrough,
+    help: "The command and its arguments; the user's shell if there is none.")
   var command: [String] = []
 
+  /// Two dashes in front only say where the command begins.
+  var words: [String] { command.first == "--" ? Array(command.dropFirst()) : command }
+
   var request: CommandRequest {
-    var words = command
-    if words.first == "--" { words.removeFirst() }
-    return CommandRequest(
+    CommandRequest(
       words: words, variables: env, directory: workdir, user: user,
       terminal: noTty ? .never : tty ? .always : .whereThereIsOne)
   }
 }
 
-struct RunVerb: ParsableCommand {
+struct RunVerb: TakesCommand {
   static let configuration = CommandConfiguration(
     commandName: "run", abstract: "Run a command in a new VM and throw the VM away.",
     discussion: """
-      Standard input, output and error are the command's; so is the exit status.
+      Standard input, output and error are the command's; so is the exit status. Options stand \
+      before the image, or behind it with `--` before the command.
 
       With --workspace, a copy of the directory is at /workspace inside. What the command changed \
       there is applied to the directory with --apply, thrown away with --discard, and otherwise \
@@ -49,6 +54,8 @@ struct RunVerb: ParsableCommand {
   @Argument(help: "An image.") var image: String
   @OptionGroup var command: CommandOptions
 
+  var subject: String { image }
+
   func validate() throws {
     if apply && discard { throw ValidationError("--apply and --discard exclude each other") }
     if let timeout, timeout < 1 { throw ValidationError("--timeout takes a number from 1 on") }
@@ -59,19 +66,21 @@ struct RunVerb: ParsableCommand {
       RunRequest(
         image: image, name: name, command: command.request, machine: machine.wishes,
         workspace: workspace, ending: apply ? .apply : discard ? .discard : .ask, keeps: keep,
-        seconds: timeout, mayBuild: !noBuild))
+        seconds: timeout, mayBuild: !noBuild, decide: ChangesQuestion.ask))
     if timings { Output.talk(TimingTable.text(outcome.timings)) }
     throw ExitCode(outcome.status)
   }
 }
 
-struct ExecVerb: ParsableCommand {
+struct ExecVerb: TakesCommand {
   static let configuration = CommandConfiguration(
     commandName: "exec", abstract: "Run a command in a running VM.")
 
   @OptionGroup var common: CommonOptions
   @Argument(help: "A VM.") var name: String
   @OptionGroup var command: CommandOptions
+
+  var subject: String { name }
 
   func run() throws {
     throw ExitCode(try common.session().exec(name, command.request))
@@ -94,16 +103,40 @@ struct SyncVerb: ParsableCommand {
   }
 
   func run() throws {
-    let changes = try common.session().sync(
-      name, apply ? .apply : discard ? .discard : .ask)
-    var listing = Listing(
-      kind: "changes", columns: [.init("change"), .init("path")], nothing: "no changes")
-    for change in changes {
-      listing.add(
-        [change.kind.rawValue, ProgressDisplay.clean(change.path)],
-        ["change": .string(change.kind.rawValue), "path": .string(change.path)])
+    let changes = try common.session().sync(name, apply ? .apply : discard ? .discard : .ask)
+    Listing(changes).print(as: output.format)
+  }
+}
+
+extension Listing {
+  init(_ changes: WorkspaceChanges) {
+    self.init(
+      kind: "changes",
+      columns: [.init("change"), .init("path"), .init("size", alignsRight: true), .init("")],
+      nothing: "no changes")
+    for change in changes.list {
+      let path = String(decoding: change.path, as: UTF8.self)
+      add(
+        [
+          change.kind.rawValue, ProgressDisplay.clean(path),
+          change.kind == .removed ? "" : "\(ByteCount(Int64(clamping: change.size)))",
+          change.warning.map { "careful: \($0.explanation)" } ?? "",
+        ],
+        [
+          "change": .string(change.kind.rawValue), "path": .string(path),
+          "size_bytes": .integer(Int64(clamping: change.size)),
+          "warning": .optional(change.warning?.rawValue),
+        ])
     }
-    listing.print(as: output.format)
+    members = [
+      "left_out": .array(
+        changes.leftOut.map {
+          .object([
+            "path": .string(String(decoding: $0.path, as: UTF8.self)),
+            "reason": .string($0.reason.rawValue), "count": .integer(Int64($0.count)),
+          ])
+        })
+    ]
   }
 }
 

@@ -30,7 +30,13 @@ package enum LaunchError: Failure {
   /// A request other than a command was refused.
   case refused(request: String, reason: String)
   case timedOut(what: String, seconds: Int)
+  /// Somebody else asked for it: `hutch stop`, or a signal.
+  case stopped(VirtualMachine.Shutdown)
+  /// No supervisor listens at this path.
   case notSupervised(path: String)
+  /// Another one does.
+  case supervised(path: String)
+  /// What a supervisor says when it can't do what it was asked, or why it can't be talked to.
   case supervisor(reason: String)
 
   package var kind: FailureKind {
@@ -40,6 +46,7 @@ package enum LaunchError: Failure {
     case .emulatorVersion: .missingHostTool
     case .diskFull: .noSpace
     case .notSupervised: .notFound
+    case .supervised: .inUse
     default: .failed
     }
   }
@@ -65,6 +72,8 @@ package enum LaunchError: Failure {
     case .tooManyStreams: "too many commands run in this VM at once"
     case .refused(let request, let reason): "the VM refused \"\(request)\": \(reason)"
     case .timedOut(let what, let seconds): "\(what) took longer than \(seconds) s"
+    case .stopped(let how): how == .clean ? "the VM was stopped" : "the VM was stopped by force"
+    case .supervised(let path): "a running VM already answers at \"\(path)\""
     case .notSupervised(let path): "no running VM answers at \"\(path)\""
     case .supervisor(let reason): "the supervisor of the VM: \(reason)"
     }
@@ -84,7 +93,9 @@ package enum LaunchError: Failure {
 
   package var path: String? {
     switch self {
-    case .kernelPackage(let path, _), .description(let path, _), .notSupervised(let path): path
+    case .kernelPackage(let path, _), .description(let path, _), .notSupervised(let path),
+      .supervised(let path):
+      path
     default: nil
     }
   }

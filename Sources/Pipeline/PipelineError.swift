@@ -13,20 +13,35 @@ package enum PipelineError: Failure {
   case lockIsStale(recipe: String, reasons: [String])
   case noRoom(needed: ByteCount, free: ByteCount, path: String)
   case guestProgramMissing(path: String)
+  case guestProgramChanged(path: String)
+  case noKernel(String)
+  case holdsWork(String)
+  case noWork(String)
+  case badVariable(String)
+  case badDirectory(String)
+  case overlayMissing(String)
+  case unsafeRuntimeDirectory(path: String)
+  case notStarted(name: String, reason: String)
   case workspaceNotADirectory(String)
-  case workspaceConflict(paths: [String])
+  case workspaceTransfer(what: String, reason: String)
+  case workNotFetched(String)
   case notBuilt(String)
   case damagedConfiguration(ImageID)
 
   package var kind: FailureKind {
     switch self {
-    case .noSuchImage, .noSuchRecipe, .noSuchVM, .notBuilt: .notFound
-    case .vmExists, .vmIsRunning, .vmIsNotRunning, .workspaceConflict: .inUse
-    case .lockIsStale, .badVMName, .workspaceNotADirectory: .badInput
+    case .noSuchImage, .noSuchRecipe, .noSuchVM, .notBuilt, .noKernel: .notFound
+    case .vmExists, .vmIsRunning, .vmIsNotRunning, .workNotFetched, .holdsWork, .noWork:
+      .inUse
+    case .lockIsStale, .badVMName, .workspaceNotADirectory, .badVariable,
+      .badDirectory:
+      .badInput
     case .noRoom: .noSpace
     case .guestProgramMissing: .missingHostTool
-    case .storeOfAnotherUser: .failed
-    case .damagedConfiguration: .storeDamaged
+    case .storeOfAnotherUser, .guestProgramChanged, .notStarted, .workspaceTransfer,
+      .unsafeRuntimeDirectory:
+      .failed
+    case .damagedConfiguration, .overlayMissing: .storeDamaged
     }
   }
 
@@ -49,11 +64,22 @@ package enum PipelineError: Failure {
       "about \(needed) are needed and \(free) are free on the file system of \"\(path)\""
     case .guestProgramMissing(let path):
       "the program that runs inside VMs is not there: \"\(path)\""
+    case .guestProgramChanged(let path): "\"\(path)\" changed while it was read"
+    case .noKernel(let name): "the store has no kernel for VMs of the image \"\(name)\""
+    case .holdsWork(let name): "the VM \"\(name)\" holds work that nobody has taken or discarded"
+    case .noWork(let name): "the VM \"\(name)\" holds no work"
+    case .badVariable(let text):
+      "\"\(text)\" is no variable: NAME=VALUE, or NAME for the value here"
+    case .badDirectory(let text): "\"\(text)\" is not an absolute path in the VM"
+    case .overlayMissing(let name): "the disk of the VM \"\(name)\" is gone"
+    case .unsafeRuntimeDirectory(let path):
+      "\"\(path)\" is not a directory of yours alone, so sockets can't be kept there"
+    case .notStarted(let name, let reason): "the VM \"\(name)\" did not start: \(reason)"
     case .workspaceNotADirectory(let path): "the workspace \"\(path)\" is not a directory"
-    case .workspaceConflict(let paths):
-      "the workspace changed on this machine meanwhile: "
-        + paths.prefix(5).map { "\"\($0)\"" }.joined(separator: ", ")
-        + (paths.count > 5 ? " and \(paths.count - 5) more" : "")
+    case .workspaceTransfer(let what, let reason):
+      "the workspace could not be \(what) the VM: \(reason)"
+    case .workNotFetched(let name):
+      "the changes of the VM \"\(name)\" are still in it: they could not be fetched"
     case .notBuilt(let name): "the image \"\(name)\" is not built, and --no-build was given"
     case .damagedConfiguration(let image): "the configuration of image \(image) is damaged"
     }
@@ -69,9 +95,14 @@ package enum PipelineError: Failure {
     case .lockIsStale: "build without --locked to complete the lock"
     case .noRoom: "make room, for example with `hutch gc --now`"
     case .guestProgramMissing: "run `make build`, or `make install`, which puts it in place"
-    case .workspaceConflict:
-      "the VM's result is kept; look at it with `hutch vms`, nothing was changed here"
-    case .notBuilt(let name): "`hutch build \(name)`"
+    case .workNotFetched(let name):
+      "`hutch start \(name)`, then look at /workspace with `hutch exec \(name)`"
+    case .notBuilt(let name), .noKernel(let name): "`hutch build \(name)`"
+    case .holdsWork(let name):
+      "`hutch sync \(name)` shows it; remove the VM all the same with `hutch rm --force \(name)`"
+    case .guestProgramChanged: "try again"
+    case .overlayMissing(let name): "remove what is left with `hutch rm --force \(name)`"
+    case .unsafeRuntimeDirectory: "set XDG_RUNTIME_DIR to a directory of your own"
     default: nil
     }
   }

@@ -1,4 +1,3 @@
-internal import Synchronization
 package import Vocabulary
 
 /// What long work tells whoever waits for it. The pipeline speaks; `Commands` decides how it
@@ -25,6 +24,12 @@ package struct Reporter: Sendable {
 
   package func callAsFunction(_ report: Report) { send(report) }
 
+  /// Reports beginning and end of `body`.
+  func during<Result>(_ title: String, _ body: () throws -> Result) rethrows -> Result {
+    var timings = Timings()
+    return try stage(title, &timings, body)
+  }
+
   /// Reports beginning and end of `body`, and remembers how long it took.
   package func stage<Result>(
     _ title: String, _ timings: inout Timings, _ body: () throws -> Result
@@ -35,21 +40,5 @@ package struct Reporter: Sendable {
     timings.add(title, clock.milliseconds)
     send(.finished(title, milliseconds: clock.milliseconds))
     return result
-  }
-}
-
-/// Where the time of a verb went, in the order in which it went there.
-package struct Timings: Sendable, Hashable {
-  package private(set) var phases: [Phase] = []
-
-  package struct Phase: Sendable, Hashable {
-    package var name: String
-    package var milliseconds: Int
-  }
-
-  package init() {}
-
-  package mutating func add(_ name: String, _ milliseconds: Int) {
-    phases.append(Phase(name: name, milliseconds: milliseconds))
   }
 }

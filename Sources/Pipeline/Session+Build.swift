@@ -63,7 +63,9 @@ extension Session {
       let layer = try run(step, of: chain, over: layers, request, lease, &timings)
       layers.append(layer)
     }
+    if let kernel = locked.kernel { try fetch(kernel.packages, lease, &timings) }
     let image = try record(chain, layers: layers, date: plan.date, lock: locked, lease)
+    try recordKernel(of: locked, for: image, lease)
     try catalog.tag(
       found.name, image, recipe: found.path, recipeDigest: chain.leaf.digest,
       lockDigest: Digest.of(locked.render()))

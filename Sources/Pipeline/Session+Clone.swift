@@ -1,5 +1,4 @@
 package import Catalog
-internal import Disks
 internal import Host
 package import Vocabulary
 
@@ -52,7 +51,10 @@ extension Session {
       throw error
     }
     // The rows are the clones. The files come from them and are made again where one is missing.
-    for vm in vms { try writeOverlay(name: vm.name, size: vm.diskSize, disk: ready.disk) }
+    for vm in vms {
+      try writeOverlay(
+        name: vm.name, size: vm.diskSize, disk: "disks/\(Files.name(of: ready.disk.path))")
+    }
     return try vms.map { try catalog.vm(named: $0.name) }
   }
 
@@ -86,15 +88,5 @@ extension Session {
       let name = "\(VMNames.random(image: stem))-\(number)"
       if taken.insert(name).inserted { return name }
     }
-  }
-
-  /// The clone's own file: a few clusters that say "as the disk below".
-  func writeOverlay(name: String, size: ByteCount, disk: DiskFile) throws {
-    let folder = layout.virtualMachine(name)
-    try Files.makeDirectories(folder, mode: 0o700)
-    try QCOW2Overlay(
-      virtualSize: size, backingName: "../../disks/\(Files.name(of: disk.path))",
-      backingFormat: .raw
-    ).write(to: folder + "/overlay.qcow2", durable: false)
   }
 }

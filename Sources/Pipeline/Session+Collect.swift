@@ -80,4 +80,14 @@ extension Session {
       if !Files.exists(path + ".lock") && name != "apt" && name != "apt.lock" { removeTree(path) }
     }
   }
+
+  /// Sockets of supervisors that are gone.
+  private func sweepSockets() {
+    let runtime = RuntimeDirectory(store: layout.root, environment)
+    guard let names = try? Files.list(runtime.path), let vms = try? catalog.vms() else { return }
+    let alive = Set(vms.filter(\.supervised).compactMap(\.socket))
+    for name in names where !alive.contains("\(runtime.path)/\(name)") {
+      try? Files.remove("\(runtime.path)/\(name)")
+    }
+  }
 }

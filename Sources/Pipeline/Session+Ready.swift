@@ -11,12 +11,12 @@ internal import Vocabulary
 struct ReadyImage {
   var image: ImageRecord
   var configuration: ImageConfiguration
-  var disk: DiskFile
+  var disk: StoredDisk
   var boot: BootFiles
 }
 
 /// A disk in the store.
-struct DiskFile: Hashable {
+struct StoredDisk: Hashable {
   var key: ObjectKey
   var path: String
   var size: ByteCount
@@ -35,11 +35,7 @@ extension Session {
     _ reference: String, mayBuild: Bool, _ lease: Lease, _ timings: inout Timings
   ) throws -> ReadyImage {
     let image = try findImage(reference, mayBuild: mayBuild, lease, &timings)
-    let blobs = try Files.read(
-      "\(layout.root)/blobs/sha256/\(image.id.digest.hex)", limit: 16 << 20)
-    guard Digest.of(blobs) == image.id.digest,
-      let configuration = ImageConfiguration(parsing: blobs)
-    else { throw PipelineError.damagedConfiguration(image.id) }
+    let configuration = try configuration(of: image.id)
     let disk = try makeDisk(of: image, configuration.created, lease, &timings)
     let boot = try makeBoot(of: image, lease, &timings)
     return ReadyImage(image: image, configuration: configuration, disk: disk, boot: boot)
@@ -63,7 +59,7 @@ extension Session {
   /// The file system of the image's chain, from its layers; derived, made when it is missing.
   private func makeDisk(
     of image: ImageRecord, _ date: SourceDate, _ lease: Lease, _ timings: inout Timings
-  ) throws -> DiskFile {
+  ) throws -> StoredDisk {
     let formatter = try MergedTreeFormatter().formatterKey
     let key = ObjectKey.disk(image.chain, formatter: formatter)
     // One chain may have disks of several formatters; their names must differ.
@@ -73,7 +69,7 @@ extension Session {
       guard let known = try catalog.disk(image.chain, formatter: formatter, lease) else {
         throw CatalogError.unknownObject(key)
       }
-      return DiskFile(key: key, path: path, size: known.disk.virtualSize)
+      return StoredDisk(key: key, path: path, size: known.disk.virtualSize)
     }
     let clock = Stopwatch()
     return try report.stage("make the disk", &timings) {
@@ -96,7 +92,7 @@ extension Session {
           try Files.rename(output, to: path, replacing: true)
           try Files.syncDirectory(layout.disks)
         }
-        return DiskFile(key: key, path: path, size: size)
+        return StoredDisk(key: key, path: path, size: size)
       }
     }
   }

@@ -52,7 +52,7 @@ extension Session {
     let recipe = chain.steps[layers.count].recipeIndex
     return StepJob(
       trees: layout.trees, lower: layers.reversed().map(StoreLayout.treeName),
-      directory: directory + "/job", date: step.date, 
+      directory: directory + "/job", date: step.date,
       environment: chain.environment(through: recipe),
       work: try work(step, chain.recipes[recipe], in: directory), hasNetwork: step.options.network,
       seconds: step.options.timeoutSeconds.map { Int($0) },
@@ -78,7 +78,7 @@ extension Session {
         files.map { file in
           FileToCopy(
             to: request.target.appending(file.path),
-            mode: file.mode(asked: request.mode), 
+            mode: file.mode(asked: request.mode),
             contents: file.contents(at: CopySources.path(of: file, request, recipe)))
         })
     }
@@ -89,7 +89,8 @@ extension Session {
   ) throws -> String {
     let path = directory + "/repository"
     _ = try PackageRepository.make(
-      packages, from: InputStore(directory: layout.inputs, ingest: layout.ingest), at: path, suite: suite)
+      packages, from: InputStore(directory: layout.inputs, ingest: layout.ingest), at: path,
+      suite: suite)
     return path
   }
 

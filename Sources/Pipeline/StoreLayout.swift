@@ -18,6 +18,8 @@ package struct StoreLayout: Sendable, Hashable {
   package var trash: String { root + "/trash" }
   /// Locks of the recipes that come with Hutch: their own folder may not be ours to write.
   package var locks: String { root + "/locks" }
+  /// What was found out about the accelerator of this machine.
+  package var accelerator: String { root + "/accelerator.json" }
   package var aptLists: String { root + "/ingest/apt" }
 
   private var directories: [String] {

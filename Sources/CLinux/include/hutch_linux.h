@@ -85,9 +85,13 @@ int32_t hutch_pipe(int32_t out[2]);
 int32_t hutch_socket_pair(int32_t out[2]);
 int32_t hutch_set_nonblocking(int32_t descriptor, int32_t on);
 int32_t hutch_duplicate(int32_t descriptor);
+// Stream sockets of the local domain: close-on-exec and non-blocking. The socket's file gets mode
+// 0600.
 int32_t hutch_unix_listen(const char *path);
 int32_t hutch_unix_connect(const char *path);
-int32_t hutch_accept(int32_t listener, uint32_t *peer_uid);
+int32_t hutch_accept(int32_t listener);
+// Whose process the other end was when it connected, or when it began to listen.
+int32_t hutch_peer_user(int32_t descriptor, uint32_t *uid);
 uint32_t hutch_umask(uint32_t mask);
 // Only sensible in a mount namespace of our own.
 int32_t hutch_mount(const char *source, const char *target, const char *type, uint64_t flags,

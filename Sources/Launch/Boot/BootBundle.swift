@@ -62,7 +62,10 @@ package struct BootBundle: Sendable, Hashable {
       "initrd_bytes": .integer(Int64(initrd.count)),
     ])
     try publish(
-      [("vmlinux", vmlinux), ("initrd", initrd), ("bundle.json", [UInt8](description.indented.utf8))],
+      [
+        ("vmlinux", vmlinux), ("initrd", initrd),
+        ("bundle.json", [UInt8](description.indented.utf8)),
+      ],
       as: name(id), in: root)
     guard let bundle = existing(id, in: root) else {
       throw LaunchError.configuration(reason: "another bundle stands at \"\(root)/\(name(id))\"")

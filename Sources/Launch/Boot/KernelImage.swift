@@ -7,6 +7,14 @@ enum KernelImage {
   /// What the largest distribution kernels stay well below.
   private static let limit = ByteCount.mebibytes(512)
 
+  private enum Magic {
+    static let gzip: [UInt8] = [0x1F, 0x8B]
+    static let zstd: [UInt8] = [0x28, 0xB5, 0x2F, 0xFD]
+    static let xz: [UInt8] = [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0]
+    /// The legacy frame, which is what the kernel's build makes (`lz4 -l`).
+    static let lz4: [UInt8] = [0x02, 0x21, 0x4C, 0x18]
+  }
+
   static func unpack(_ image: [UInt8], path: String) throws -> [UInt8] {
     func refuse(_ reason: String) -> LaunchError { .kernelPackage(path: path, reason: reason) }
     func word(_ offset: Int) -> Int {
@@ -26,15 +34,13 @@ enum KernelImage {
     }
     let payload = image[start..<(start + length)]
     let compressed: ArraySlice<UInt8>
-    if payload.starts(with: [0x1F, 0x8B]) {
+    if payload.starts(with: Magic.gzip) {
       compressed = payload
-    } else if payload.starts(with: [0x28, 0xB5, 0x2F, 0xFD])
-      || payload.starts(with: [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0])
-    {
+    } else if [Magic.zstd, Magic.xz, Magic.lz4].contains(where: payload.starts) {
       // The build appends the unpacked size, as gzip does by itself (scripts/Makefile.lib).
       compressed = payload.dropLast(4)
     } else {
-      throw refuse("its kernel is compressed in a way that is not zstd, xz or gzip")
+      throw refuse("its kernel is compressed in a way that is not zstd, xz, lz4 or gzip")
     }
     let kernel = try ForeignArchive.decompress(
       [UInt8](compressed), named: "\(path): vmlinuz", limit: limit)

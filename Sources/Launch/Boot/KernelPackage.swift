@@ -9,10 +9,11 @@ struct KernelPackage {
   /// Kernel objects, unpacked, in an order in which each finds what it needs.
   var modules: [(name: String, content: [UInt8])]
 
-  /// What a VM of ours may need and the cloud kernel does not have built in. Those that a
-  /// kernel lacks are left out: it has them built in, or does without.
+  /// What a VM of ours may need and a cloud kernel may not have built in, the way to the host
+  /// first. Those that a kernel lacks are left out: it has them built in, or does without.
   static let wantedModules = [
-    "virtio_blk", "virtio-rng", "overlay", "virtio_net", "vmw_vsock_virtio_transport",
+    "virtio_pci", "virtio_console", "virtio_blk", "ext4", "virtio-rng", "overlay", "virtio_net",
+    "vmw_vsock_virtio_transport",
     "qemu_fw_cfg",
   ]
 
@@ -50,9 +51,9 @@ struct KernelPackage {
   /// package is enough. What turns out to be needed beyond this is an error.
   private static let neededNames: Set<String> = Set(
     wantedModules + [
-      "virtio", "virtio_ring", "virtio_pci", "virtio_pci_legacy_dev", "virtio_pci_modern_dev",
-      "failover", "net_failover", "vsock", "vmw_vsock_virtio_transport_common", "rng-core",
-      "virtio_console", "ext4", "jbd2", "mbcache", "crc16", "crc32c_generic", "libcrc32c",
+      "virtio", "virtio_ring", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "failover",
+      "net_failover", "vsock", "vmw_vsock_virtio_transport_common", "rng-core", "jbd2", "mbcache",
+      "crc16", "crc32c_generic", "libcrc32c",
     ])
 
   /// `virtio-rng` of `…/kernel/drivers/char/hw_random/virtio-rng.ko.xz`.
@@ -71,7 +72,7 @@ struct KernelPackage {
   ) throws -> [(name: String, content: [UInt8])] {
     // Dashes and underscores mean the same there.
     func plain(_ name: String) -> String {
-      String(decoding: name.utf8.map { $0 == UInt8(ascii: "-") ? UInt8(ascii: "_") : $0 }, as: UTF8.self)
+      String(name.map { $0 == "-" ? "_" : $0 })
     }
     var byPlainName: [String: String] = [:]
     for name in candidates.keys { byPlainName[plain(name)] = name }

@@ -53,8 +53,12 @@ package final class GuestConnection {
   /// How many streams are alive.
   package var streamCount: Int { states.count }
   package func isAlive(_ stream: UInt32) -> Bool { states[stream] != nil }
-  /// How many bytes wait to be taken by the guest.
+  /// How many of them are commands.
+  package var sessionCount: Int { states.values.count { $0.isOpen } }
+  /// How many bytes of streams wait to be taken by the guest.
   package var backlog: Int { streamsQueue.count }
+  /// The same of everything else.
+  package var controlBacklog: Int { controlQueue.count }
 
   // MARK: The loop
 

@@ -7,13 +7,17 @@ final class MachineMonitor {
   private var queue = ByteQueue()
   private var line: [UInt8] = []
   private var isClosed = false
-  private var expectsStop = false
+  /// Stops that we asked for and have not heard of yet.
+  private var expectedStops = 0
 
-  private(set) var isUp = false
+  /// Its processors stand still because we said so.
+  private(set) var isPaused = false
   /// The host had no room for a write; the VM stands still.
   private(set) var isDiskFull = false
   /// It stopped by itself: an error in the disk or the processor.
   private(set) var stoppedByItself = false
+  /// The guest switched its power off, rather than restart or crash.
+  private(set) var hasPoweredOff = false
 
   private static let longestLine = 256 << 10
 
@@ -23,15 +27,17 @@ final class MachineMonitor {
   }
 
   func quit() { say("quit") }
-  func powerButton() { say("system_powerdown") }
 
   func pause() {
-    expectsStop = true
+    guard !isPaused else { return }
+    isPaused = true
+    // A machine that stands still already does not stop again.
+    if !stoppedByItself, !isDiskFull { expectedStops += 1 }
     say("stop")
   }
 
   func resume() {
-    expectsStop = false
+    isPaused = false
     isDiskFull = false
     stoppedByItself = false
     say("cont")
@@ -44,7 +50,7 @@ final class MachineMonitor {
 
   func watch(_ set: inout PollSet) {
     guard !isClosed else { return }
-    set.watch(socket.raw, .reading) { [self] in try receive() }
+    set.watch(socket.raw, .reading) { [self] in _ = try receive() }
     if !queue.isEmpty {
       set.watch(socket.raw, .writing) { [self] in
         guard let count = try Bytes.write(socket.raw, queue.front) else { return isClosed = true }
@@ -53,10 +59,18 @@ final class MachineMonitor {
     }
   }
 
-  private func receive() throws {
+  /// Everything that it said so far: after its end, its last words.
+  func hearOut() {
+    while !isClosed, (try? receive()) == true {}
+  }
+
+  /// Whether there was something.
+  private func receive() throws -> Bool {
     switch try Bytes.read(socket.raw, upTo: 64 << 10) {
-    case .nothingNow: return
-    case .end: isClosed = true
+    case .nothingNow: return false
+    case .end:
+      isClosed = true
+      return false
     case .bytes(let bytes):
       for byte in bytes {
         if byte == UInt8(ascii: "\n") {
@@ -66,17 +80,23 @@ final class MachineMonitor {
           line.append(byte)
         }
       }
+      return true
     }
   }
 
   private func understand(_ line: [UInt8]) {
     guard let json = try? JSON(parsing: line) else { return }
-    if json["QMP"] != nil { isUp = true }
+    let data = json["data"]
     switch json["event"]?.string {
     case "BLOCK_IO_ERROR":
-      if json["data"]?["nospace"]?.bool == true { isDiskFull = true }
-    case "STOP": if !expectsStop { stoppedByItself = true }
-    case "RESUME": stoppedByItself = false
+      if data?["nospace"]?.bool == true { isDiskFull = true }
+    case "STOP":
+      if expectedStops > 0 { expectedStops -= 1 } else { stoppedByItself = true }
+    case "RESUME":
+      stoppedByItself = false
+    case "SHUTDOWN":
+      // A panic restarts (`panic=-1`), and so does a guest that was told to.
+      hasPoweredOff = data?["reason"]?.string == "guest-shutdown"
     default: break
     }
   }

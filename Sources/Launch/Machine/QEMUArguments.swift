@@ -56,8 +56,7 @@ package enum QEMUArguments {
 
   /// Explicit block nodes, base first, `diskN.F` for file F counted from the written one. Every
   /// node says its format and what lies below it: no header of a guest's making names a file.
-  private static func render(_ disk: DiskChain, _ number: Int, _ plan: DescriptorPlan) -> [String]
-  {
+  private static func render(_ disk: DiskChain, _ number: Int, _ plan: DescriptorPlan) -> [String] {
     var arguments: [String] = []
     for (index, file) in disk.files.enumerated().reversed() {
       let node = "disk\(number).\(index)"

@@ -1,4 +1,3 @@
-internal import GuestProtocol
 internal import Host
 
 extension VirtualMachine {
@@ -12,58 +11,38 @@ extension VirtualMachine {
     case killed
   }
 
+  /// Begins the way down and returns at once; `check` takes it further and throws
+  /// `LaunchError.stopped` once the machine is off. Asking twice changes nothing.
+  package func beginShutdown(graceMilliseconds: Int) {
+    guard ladder == nil else { return }
+    timings.shutdownAsked = Clock.monotonic()
+    ladder = ShutdownLadder(self, graceMilliseconds: graceMilliseconds)
+  }
+
+  /// As far as it is by now; `nil` while it goes on, or if nobody asked for it.
+  func stepShutdown() -> Shutdown? {
+    guard let how = ladder?.step(self) else { return nil }
+    if timings.off == nil { timings.off = Clock.monotonic() }
+    return how
+  }
+
   /// Asks the guest, which has `graceMilliseconds` for what still runs and five seconds more;
   /// then the emulator, two seconds; then SIGTERM, one second; then SIGKILL. The VM is gone
   /// when this returns.
   @discardableResult
   package func shutdown(graceMilliseconds: Int = 5000) -> Shutdown {
-    timings.shutdownAsked = Clock.monotonic()
-    defer { timings.off = Clock.monotonic() }
-    if isReady, !connection.isClosed {
-      let exchange = Exchange()
-      let message = Message.shutdown(
-        .powerOff, graceMilliseconds: UInt32(clamping: graceMilliseconds))
-      if (try? connection.request(message, endpoint: exchange)) != nil {
-        let isClean = turn(milliseconds: graceMilliseconds + 5000) {
-          // 0: the file systems are clean, and nothing is gained by seeing the guest off.
-          exchange.answer == [0] || exchange.failure != nil || exchange.wasReset
-        }
-        if process.poll() != nil { return .clean }
-        if isClean, exchange.answer == [0] {
-          monitor.quit()
-          _ = turn(milliseconds: 2000) { false }
-          if process.poll() == nil { process.terminate(graceMilliseconds: 1000) }
-          return .clean
-        }
-      }
-    }
-    if process.poll() == nil {
-      monitor.quit()
-      _ = turn(milliseconds: 2000) { false }
-      if process.poll() != nil { return .quit }
-      process.terminate(graceMilliseconds: 1000)
-      return .killed
-    }
-    return .quit
-  }
-
-  /// Serves the channels until `isDone`, the emulator's end, or the time is up.
-  private func turn(milliseconds: Int, until isDone: () -> Bool) -> Bool {
-    let deadline = Clock.monotonic() + UInt64(milliseconds) * 1_000_000
-    while !isDone() {
-      if process.poll() != nil || Clock.monotonic() >= deadline { return false }
+    beginShutdown(graceMilliseconds: graceMilliseconds)
+    while true {
+      if let how = stepShutdown() { return how }
       var set = PollSet()
       watch(&set)
-      set.wake(at: deadline)
       do {
         try set.turn()
       } catch {
         // A guest that talks nonsense is asked no more.
         connection.abandon()
-        return false
       }
     }
-    return true
   }
 
   /// Its processors stand still until `resume`.

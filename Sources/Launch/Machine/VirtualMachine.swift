@@ -37,6 +37,8 @@ package final class VirtualMachine: GuestLink {
   private static let readySeconds = 60
   package internal(set) var timings = LaunchTimings()
   private let settling = Settling()
+  /// The way down, once somebody asked for it.
+  var ladder: ShutdownLadder?
 
   /// Starts the emulator, greets, and sends identity and time. The guest has not answered when
   /// this returns: commands may be asked for at once and wait for it.
@@ -90,6 +92,14 @@ package final class VirtualMachine: GuestLink {
 
   package var isReady: Bool { connection.readyMilliseconds != nil }
   package var hasEnded: Bool { process.poll() != nil }
+  /// Whether it ended because the guest switched its power off.
+  package var hasPoweredOff: Bool {
+    guard process.poll()?.isSuccess == true else { return false }
+    monitor.hearOut()
+    return monitor.hasPoweredOff
+  }
+  /// Whether it stands still because of `pause`.
+  package var isPaused: Bool { monitor.isPaused }
   /// The emulator's.
   package var pid: Int32 { process.pid }
 
@@ -114,6 +124,9 @@ package final class VirtualMachine: GuestLink {
     return outcome
   }
 
+  /// Takes the times of a command that ran over another link to this machine.
+  package func note(_ times: SessionTimes) { timings.add(times) }
+
   // MARK: The loop
 
   package func watch(_ set: inout PollSet) {
@@ -122,7 +135,11 @@ package final class VirtualMachine: GuestLink {
     if !consoleEnded { set.watch(console.raw, .reading) { [self] in try readConsole() } }
     if !messagesEnded { set.watch(messages.raw, .reading) { [self] in try readMessages() } }
     set.watch(process.pidDescriptor, .reading) {}
-    if !isReady { set.wake(at: deadline) }
+    if let ladder {
+      set.wake(at: ladder.deadline)
+    } else if !isReady {
+      set.wake(at: deadline)
+    }
   }
 
   private var deadline: UInt64 {
@@ -131,6 +148,10 @@ package final class VirtualMachine: GuestLink {
   }
 
   package func check() throws {
+    if ladder != nil {
+      if let how = stepShutdown() { throw LaunchError.stopped(how) }
+      return
+    }
     let now = Clock.monotonic()
     if connection.isGreeted, timings.hello == nil { timings.hello = now }
     if isReady, timings.ready == nil { timings.ready = now }

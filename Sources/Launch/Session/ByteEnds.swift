@@ -16,8 +16,6 @@ package protocol ByteSink: AnyObject {
   var descriptor: Int32 { get }
   /// How many bytes were taken; `nil` if nobody wants any more.
   func take(_ bytes: ArraySlice<UInt8>) throws -> Int?
-  /// The output has ended.
-  func finish() throws
 }
 
 /// One of the caller's own descriptors: a terminal, a file, a pipe, a socket, or closed.
@@ -76,8 +74,6 @@ package final class DescriptorSink: ByteSink {
     guard isOpen else { return nil }
     return try Bytes.write(target, bytes.prefix(most))
   }
-
-  package func finish() {}
 }
 
 /// Input that a function makes, piece by piece; it gives an empty one at the end.
@@ -110,8 +106,6 @@ package final class FunctionSink: ByteSink {
     try consume([UInt8](bytes))
     return bytes.count
   }
-
-  package func finish() {}
 }
 
 /// Output that is kept, up to a limit; what is beyond it is dropped.
@@ -126,6 +120,4 @@ package final class MemorySink: ByteSink {
     bytes += more.prefix(max(0, limit - bytes.count))
     return more.count
   }
-
-  package func finish() {}
 }

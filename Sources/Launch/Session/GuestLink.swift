@@ -56,7 +56,8 @@ extension GuestLink {
       try set.turn()
       if let deadline, Clock.monotonic() >= deadline { session.stop(.timedOut) }
       signals.check(session)
-      if session.outcome == nil { try check() }
+      // What only has to be passed on still can be, even if the machine is gone by now.
+      if session.needsGuest { try check() }
     }
   }
 

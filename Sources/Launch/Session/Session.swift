@@ -39,6 +39,9 @@ final class Session: StreamEndpoint {
     }
   }
 
+  /// Whether something has to come from the guest before there is an outcome.
+  var needsGuest: Bool { result == nil && (exit == nil || !outputEnded || !errorEnded) }
+
   /// Ends it with this outcome, whatever the guest does.
   func stop(_ outcome: SessionOutcome) {
     guard result == nil else { return }
