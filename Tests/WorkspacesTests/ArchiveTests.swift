@@ -8,7 +8,10 @@ import Vocabulary
 
 struct ArchiveTests {
   /// One of everything that a transfer keeps.
-  private func variety(_ place: Workplace) throws {
+  ///
+  /// - Parameter early: whether one file is older than 1970, with a fraction: libarchive turns the
+  ///   sign of the whole seconds alone.
+  private func variety(_ place: Workplace, early: Bool = true) throws {
     try place.file("plain", "hello\n")
     try place.file("empty", "")
     try place.file("-rf", "a name like an option")
@@ -45,7 +48,8 @@ struct ArchiveTests {
     try holes.pwriteAll(bytes("middle"), at: 1 << 20)
     for (index, name) in ["plain", "a", "link", "empty"].enumerated() {
       try top.setTimes(
-        of: bytes(name), seconds: Int64(index) * 1_000_000 - 500_000, nanoseconds: 123_456_789)
+        of: bytes(name), seconds: Int64(index) * 1_000_000 + (early ? -500_000 : 0),
+        nanoseconds: 123_456_789)
     }
     try top.setMode(of: bytes("read-only"), 0o555)
   }
@@ -70,12 +74,13 @@ struct ArchiveTests {
   func `what a judge extracts is the tree again`(_ command: [String]) throws {
     guard present("extraction", command[0]) else { return }
     let place = try Workplace()
-    try variety(place)
+    try variety(place, early: command[0] != "bsdtar")
     try Files.write(place("archive.tar"), try place.send().bytes)
     try Files.makeDirectories(place("out"))
     try place.run(
       command[0], Array(command.dropFirst()) + [place("archive.tar"), "-C", place("out")])
-    #expect(try place.listing(place("out")) == place.listing())
+    let difference = Set(try place.listing(place("out"))).symmetricDifference(try place.listing())
+    #expect(difference.sorted() == [])
   }
 
   @Test(arguments: [["tar", "-tf"], ["bsdtar", "-tf"]])
@@ -169,7 +174,8 @@ struct ArchiveTests {
     while case let piece = try archive.next(1024), !piece.isEmpty { bytes += piece }
     #expect(archive.unsteady == [[UInt8(ascii: "a")]])
     #expect(archive.snapshot.entries[0].size == 20_000)
-    #expect(bytes.count == 512 + 20_480 + 1024)
+    // A pax header for the time, a header, 40 blocks of content, the end.
+    #expect(bytes.count == 1024 + 512 + 20_480 + 1024)
     #expect(archive.snapshot.entries[0].isUnchanged(try #require(place.status("a"))) == false)
   }
 
@@ -210,11 +216,12 @@ struct ArchiveTests {
     #expect(try place.snapshot().entries.count == 3000)
   }
 
-  @Test(.enabled(if: geteuid() != 0)) func `an unreadable file is an error that names it`() throws {
+  @Test func `an unreadable file is an error that names it`() throws {
     let place = try Workplace()
     try place.file("secret", "x", mode: 0)
-    let error = #expect(throws: WorkspacesError.self) { try place.send() }
-    #expect(error?.path == "secret")
+    try place.give()
+    let error = try asNobody { try failure { try place.send() } }
+    #expect(error.path == "secret")
   }
 
   @Test func `what is not a directory is refused`() throws {

@@ -1,5 +1,6 @@
 import Host
 import Testing
+import Vocabulary
 
 @testable import Workspaces
 

@@ -54,6 +54,11 @@ final class Workplace {
     String(decoding: try Files.read(tree + "/" + name, limit: 1 << 24), as: UTF8.self)
   }
 
+  /// What a directory of the test holds.
+  func names(_ directory: String = "") throws -> [String] {
+    try Files.list(directory.isEmpty ? path : self(directory))
+  }
+
   /// The whole archive in pieces of at most `most`.
   func send(_ most: Int = 65536) throws -> (bytes: [UInt8], archive: WorkspaceArchive) {
     let archive = try WorkspaceArchive(directory: tree)
@@ -176,7 +181,7 @@ struct TarMaker {
   /// A ustar header with whatever is in it, and a right checksum.
   mutating func raw(
     _ path: String, flag: Character = "0", size: String = "00000000000", target: String = "",
-    content: [UInt8] = []
+    prefix: String = "", content: [UInt8] = []
   ) {
     var block = [UInt8](repeating: 0, count: 512)
     func put(_ text: some Sequence<UInt8>, _ offset: Int) {
@@ -192,11 +197,20 @@ struct TarMaker {
     put([flag.asciiValue ?? 0], 156)
     put(target.utf8.prefix(100), 157)
     put("ustar\u{0}00".utf8, 257)
-    let sum = block.reduce(0) { $0 + Int($1) }
-    let digits = String(sum, radix: 8)
-    put((String(repeating: "0", count: 6 - digits.count) + digits + "\u{0} ").utf8, 148)
+    put(prefix.utf8.prefix(155), 345)
+    Self.seal(&block, at: 0)
     bytes += block + content
     bytes += [UInt8](repeating: 0, count: (512 - content.count % 512) % 512)
+  }
+
+  /// Makes the checksum of the header at `start` right.
+  static func seal(_ archive: inout [UInt8], at start: Int) {
+    archive.replaceSubrange(
+      (start + 148)..<(start + 156), with: [UInt8](repeating: UInt8(ascii: " "), count: 8))
+    let sum = archive[start..<(start + 512)].reduce(0) { $0 + Int($1) }
+    let digits = [UInt8](String(sum, radix: 8).utf8)
+    let zeroes = [UInt8](repeating: UInt8(ascii: "0"), count: 6 - digits.count)
+    archive.replaceSubrange((start + 148)..<(start + 155), with: zeroes + digits + [0])
   }
 
   mutating func extended(_ records: [(key: String, value: [UInt8])]) {
