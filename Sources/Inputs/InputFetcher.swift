@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Host
 package import Recipes
 internal import Vocabulary
@@ -35,8 +36,13 @@ package struct InputFetcher: Sendable {
       throw .unusablePath(package.path)
     }
     let work = "\(store.ingest)/fetch-\(Hex.encode(Randomness.bytes(6))).tmp"
-    try onHost { () throws(HostError) in try Files.makeDirectories(work, mode: 0o700) }
-    defer { try? Files.removeTree(work) }
+    // What lies there without a lock beside it is garbage that anybody may remove.
+    let lock = try locked(work)
+    defer {
+      try? Files.removeTree(work)
+      try? Files.remove(work + ".lock")
+      _ = lock.descriptor
+    }
     var count = FetchCount(packages: missing)
     progress(count.progress)
     var left = missing
@@ -58,6 +64,19 @@ package struct InputFetcher: Sendable {
     if let package = left.first {
       throw .notFetched(
         package: package.name, path: package.path, digest: package.digest, said: said)
+    }
+  }
+
+  private func locked(_ work: String) throws(InputsError) -> FileLock {
+    do throws(HostError) {
+      try Files.makeDirectories(store.ingest)
+      guard let lock = try FileLock.exclusive(work + ".lock", wait: true) else {
+        throw .system(operation: "lock", path: work, errno: EWOULDBLOCK)
+      }
+      try Files.makeDirectories(work, mode: 0o700)
+      return lock
+    } catch {
+      throw .host(error)
     }
   }
 
@@ -91,7 +110,8 @@ package struct InputFetcher: Sendable {
     let end = Clock.monotonic() + UInt64(seconds) * 1_000_000_000
     try onHost { () throws(HostError) in
       while Clock.monotonic() < end {
-        try Processes.runChecked(Command("sleep", ["0.2"]))
+        try Interrupt.check()
+        Clock.pause(milliseconds: 100)
       }
     }
   }
