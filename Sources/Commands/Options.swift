@@ -21,7 +21,7 @@ struct CommonOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The store.", discussion: "", valueName: "directory"))
   var store: String?
 
-  @Option(help: "How progress is shown on standard error: auto, none, plain, jsonl.")
+  @Option(help: "How progress is shown on standard error.")
   var progress: ProgressForm = .auto
 
   func session() throws -> Session {
@@ -33,7 +33,7 @@ struct CommonOptions: ParsableArguments {
 }
 
 struct FormatOption: ParsableArguments {
-  @Option(help: "How the result is printed: table, json.")
+  @Option(help: "How the result is printed.")
   var format: OutputFormat = .table
 }
 

@@ -112,7 +112,8 @@ struct BootFixture: Sendable {
     let tree = cache + "/tree"
     try Files.removeTree(tree)
     try Processes.runChecked(
-      Command("dpkg-deb", ["-x", try package(metapackage: "busybox-static", as: "busybox.deb"), tree]))
+      Command(
+        "dpkg-deb", ["-x", try package(metapackage: "busybox-static", as: "busybox.deb"), tree]))
     for name in ["dev", "proc", "sys", "run", "tmp", "root", "etc", "sbin", "usr/bin"] {
       try Files.makeDirectories("\(tree)/\(name)")
     }
@@ -131,7 +132,8 @@ struct BootFixture: Sendable {
       [UInt8]("::sysinit:/bin/touch /run/init-was-here\n::shutdown:/bin/sync\n".utf8))
     try Files.removeTree(disk + ".part")
     try Processes.runChecked(
-      Command("mke2fs", ["-q", "-t", "ext4", "-d", tree, "-E", "root_owner=0:0", disk + ".part", "256M"]))
+      Command(
+        "mke2fs", ["-q", "-t", "ext4", "-d", tree, "-E", "root_owner=0:0", disk + ".part", "256M"]))
     try Files.rename(disk + ".part", to: disk, replacing: true)
     try Files.removeTree(tree)
     return disk
