@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Host
 package import Recipes
 internal import Vocabulary
@@ -34,6 +35,7 @@ package struct InputFetcher: Sendable {
     for package in missing where !PoolPath.isUsable(package.path) {
       throw .unusablePath(package.path)
     }
+    try requireRoom(for: missing)
     let work = "\(store.ingest)/fetch-\(Hex.encode(Randomness.bytes(6))).tmp"
     try onHost { () throws(HostError) in try Files.makeDirectories(work, mode: 0o700) }
     defer { try? Files.removeTree(work) }
@@ -58,6 +60,16 @@ package struct InputFetcher: Sendable {
     if let package = left.first {
       throw .notFetched(
         package: package.name, path: package.path, digest: package.digest, said: said)
+    }
+  }
+
+  /// Without it a file would come shortened, and look like one that was not locked.
+  private func requireRoom(for packages: [LockedPackage]) throws(InputsError) {
+    let needed = packages.reduce(ByteCount.zero) { $0 + $1.size }
+    try onHost { () throws(HostError) in
+      if try Files.freeSpace(store.ingest) < needed {
+        throw .system(operation: "fetch \(needed) into", path: store.ingest, errno: ENOSPC)
+      }
     }
   }
 
