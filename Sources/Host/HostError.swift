@@ -68,7 +68,7 @@ package enum HostError: Failure {
       package.isEmpty ? nil : "install Debian's package \"\(package)\", or run `make setup`"
     case .userNamespacesBlocked:
       "allow them: sysctl -w kernel.unprivileged_userns_clone=1 "
-        + "kernel.apparmor_restrict_unprivileged_userns=0"
+        + "kernel.apparmor_restrict_unprivileged_userns=0; inside a chroot nobody can"
     case .noSubordinateIDs(let user, _):
       "as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 \(user)"
     case .unsuitableFileSystem:

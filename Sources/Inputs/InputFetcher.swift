@@ -37,8 +37,13 @@ package struct InputFetcher: Sendable {
     }
     try requireRoom(for: missing)
     let work = "\(store.ingest)/fetch-\(Hex.encode(Randomness.bytes(6))).tmp"
-    try onHost { () throws(HostError) in try Files.makeDirectories(work, mode: 0o700) }
-    defer { try? Files.removeTree(work) }
+    // What lies there without a lock beside it is garbage that anybody may remove.
+    let lock = try locked(work)
+    defer {
+      try? Files.removeTree(work)
+      try? Files.remove(work + ".lock")
+      _ = lock.descriptor
+    }
     var count = FetchCount(packages: missing)
     progress(count.progress)
     var left = missing
@@ -73,6 +78,18 @@ package struct InputFetcher: Sendable {
     }
   }
 
+  private func locked(_ work: String) throws(InputsError) -> FileLock {
+    do throws(HostError) {
+      guard let lock = try FileLock.exclusive(work + ".lock", wait: true) else {
+        throw .system(operation: "lock", path: work, errno: EWOULDBLOCK)
+      }
+      try Files.makeDirectories(work, mode: 0o700)
+      return lock
+    } catch {
+      throw .host(error)
+    }
+  }
+
   /// Those that are still missing.
   private func publish(
     _ packages: [LockedPackage], from attempt: FetchAttempt, _ count: inout FetchCount,
@@ -103,7 +120,8 @@ package struct InputFetcher: Sendable {
     let end = Clock.monotonic() + UInt64(seconds) * 1_000_000_000
     try onHost { () throws(HostError) in
       while Clock.monotonic() < end {
-        try Processes.runChecked(Command("sleep", ["0.2"]))
+        try Interrupt.check()
+        Clock.pause(milliseconds: 100)
       }
     }
   }

@@ -22,6 +22,12 @@ package struct StoreLayout: Sendable, Hashable {
   package var accelerator: String { root + "/accelerator.json" }
   package var aptLists: String { root + "/ingest/apt" }
 
+  /// Everything that may stand in a store, beside the catalog's own files.
+  static let entries: Set<String> = [
+    "oci-layout", "index.json", "index.lock", "blobs", "inputs", "trees", "disks", "vms",
+    "leases", "boot", "ingest", "trash", "locks", "accelerator.json",
+  ]
+
   private var directories: [String] {
     [
       inputs, trees, disks, virtualMachines, leases, boot, ingest, trash, locks,
