@@ -80,6 +80,7 @@ package struct InputFetcher: Sendable {
 
   private func locked(_ work: String) throws(InputsError) -> FileLock {
     do throws(HostError) {
+      try Files.makeDirectories(store.ingest)
       guard let lock = try FileLock.exclusive(work + ".lock", wait: true) else {
         throw .system(operation: "lock", path: work, errno: EWOULDBLOCK)
       }
