@@ -35,6 +35,7 @@ package struct InputFetcher: Sendable {
     for package in missing where !PoolPath.isUsable(package.path) {
       throw .unusablePath(package.path)
     }
+    try requireRoom(for: missing)
     let work = "\(store.ingest)/fetch-\(Hex.encode(Randomness.bytes(6))).tmp"
     // What lies there without a lock beside it is garbage that anybody may remove.
     let lock = try locked(work)
@@ -64,6 +65,16 @@ package struct InputFetcher: Sendable {
     if let package = left.first {
       throw .notFetched(
         package: package.name, path: package.path, digest: package.digest, said: said)
+    }
+  }
+
+  /// Without it a file would come shortened, and look like one that was not locked.
+  private func requireRoom(for packages: [LockedPackage]) throws(InputsError) {
+    let needed = packages.reduce(ByteCount.zero) { $0 + $1.size }
+    try onHost { () throws(HostError) in
+      if try Files.freeSpace(store.ingest) < needed {
+        throw .system(operation: "fetch \(needed) into", path: store.ingest, errno: ENOSPC)
+      }
     }
   }
 
