@@ -151,10 +151,17 @@ extension OwnedDescriptor {
   /// Takes the `flock(2)` of this directory, which lasts as long as the descriptor. False if
   /// somebody else holds it.
   package func lock() throws(HostError) -> Bool {
-    let result = hutch_lock(raw, 1, 0)
-    if result == -EWOULDBLOCK { return false }
-    try check(result, "lock", "descriptor \(raw)")
-    return true
+    // A child that is just being started holds all our locks until it executes its program, also
+    // those that we gave up meanwhile.
+    for _ in 0..<50 {
+      let result = hutch_lock(raw, 1, 0)
+      if result != -EWOULDBLOCK {
+        try check(result, "lock", "descriptor \(raw)")
+        return true
+      }
+      Clock.pause(milliseconds: 10)
+    }
+    return false
   }
 
   /// What is still free for us on the file system of this directory.

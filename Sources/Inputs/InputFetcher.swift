@@ -35,6 +35,7 @@ package struct InputFetcher: Sendable {
     for package in missing where !PoolPath.isUsable(package.path) {
       throw .unusablePath(package.path)
     }
+    try onHost { () throws(HostError) in try Files.makeDirectories(store.ingest) }
     try requireRoom(for: missing)
     let work = "\(store.ingest)/fetch-\(Hex.encode(Randomness.bytes(6))).tmp"
     // What lies there without a lock beside it is garbage that anybody may remove.
@@ -80,7 +81,6 @@ package struct InputFetcher: Sendable {
 
   private func locked(_ work: String) throws(InputsError) -> FileLock {
     do throws(HostError) {
-      try Files.makeDirectories(store.ingest)
       guard let lock = try FileLock.exclusive(work + ".lock", wait: true) else {
         throw .system(operation: "lock", path: work, errno: EWOULDBLOCK)
       }
