@@ -30,7 +30,7 @@ package struct NormalisationRule: Sendable {
 
 package enum Normalisation {
   /// Part of every step key: raise it whenever a row changes what a layer holds.
-  package static let version = 1
+  package static let version = 2
 
   package static let rules: [NormalisationRule] = [
     .init("dev", .clear, "device nodes come from the running kernel"),

@@ -72,6 +72,7 @@ package struct StepRunner {
     installing packages: [String], from repository: String, recommends: Bool
   ) -> StepSandbox {
     var sandbox = sandbox()
+    sandbox.installsPackages = true
     sandbox.readable[OfflineApt.repositoryPath] = repository
     sandbox.directories = OfflineApt.directories
     sandbox.files[OfflineApt.configurationPath] = OfflineApt.configuration(recommends: recommends)

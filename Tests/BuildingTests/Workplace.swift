@@ -77,12 +77,8 @@ struct StepOutcome {
     table = try TableOfContents(decoding: try Files.read(job.tableFile, limit: 1 << 20))
   }
 
-  /// Names of the layer's members, without the directory that every script's layer holds: the
-  /// step's `policy-rc.d` was in it.
-  var names: [String] {
-    table.items.map { String(decoding: $0.entry.memberName, as: UTF8.self) }
-      .filter { $0 != "usr/" && $0 != "usr/sbin/" }
-  }
+  /// Names of the layer's members.
+  var names: [String] { table.items.map { String(decoding: $0.entry.memberName, as: UTF8.self) } }
 
   func entry(_ path: String) -> LayerEntry? {
     GuestPath(path).flatMap { table.item(at: $0)?.entry }
