@@ -72,6 +72,7 @@ package struct StepRunner {
     installing packages: [String], from repository: String, recommends: Bool
   ) -> StepSandbox {
     var sandbox = sandbox()
+    sandbox.installsPackages = true
     sandbox.readable[OfflineApt.repositoryPath] = repository
     sandbox.directories = OfflineApt.directories
     sandbox.files[OfflineApt.configurationPath] = OfflineApt.configuration(recommends: recommends)
@@ -180,7 +181,15 @@ package struct StepRunner {
     let name = Array(file.to.name)
     switch file.contents {
     case .directory:
-      if try directory.statusIfPresent(of: name)?.kind == .directory { return }
+      switch try directory.statusIfPresent(of: name)?.kind {
+      case nil: break
+      case .directory: return
+      // As on the way to a file: `/bin` may be a link to where the image has it.
+      case .symlink:
+        _ = try makeDirectories(file.to, in: root).raw
+        return
+      default: throw BuildingError.notADirectory(file.to)
+      }
       try directory.makeDirectory(name, mode: file.mode)
     case .link(let target):
       try directory.removeTree(name)

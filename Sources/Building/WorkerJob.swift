@@ -7,7 +7,7 @@ package import Vocabulary
 package enum WorkerJob: Sendable, Hashable {
   /// Run a step, normalise what it changed, pack it.
   case step(StepJob)
-  /// Pack a tree as it is into the files that the job names.
+  /// Unpack a layer for use as a parent.
   case unpack(UnpackJob)
   case disk(DiskJob)
   /// Remove trees that belong to subordinate users.

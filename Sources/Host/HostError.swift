@@ -21,6 +21,8 @@ package enum HostError: Failure {
     switch self {
     case .system(_, _, let errno) where errno == ENOSPC || errno == EDQUOT: .noSpace
     case .system(_, _, let errno) where errno == ENOENT: .notFound
+    case .system(_, _, let errno) where errno == EACCES || errno == EPERM || errno == EROFS:
+      .missingHostTool
     case .missingTool, .userNamespacesBlocked, .noSubordinateIDs, .unsuitableFileSystem:
       .missingHostTool
     case .interrupted: .interrupted
@@ -60,6 +62,8 @@ package enum HostError: Failure {
       "make room, for example with `hutch gc --now`"
     case .system(_, _, let errno) where errno == EACCES || errno == EPERM:
       "look at the owner and the mode; a store belongs to one user"
+    case .system(_, _, let errno) where errno == EROFS:
+      "choose another place with --store or HUTCH_STORE"
     case .missingTool(_, let package):
       package.isEmpty ? nil : "install Debian's package \"\(package)\", or run `make setup`"
     case .userNamespacesBlocked:

@@ -35,6 +35,8 @@ package struct InputFetcher: Sendable {
     for package in missing where !PoolPath.isUsable(package.path) {
       throw .unusablePath(package.path)
     }
+    try onHost { () throws(HostError) in try Files.makeDirectories(store.ingest) }
+    try requireRoom(for: missing)
     let work = "\(store.ingest)/fetch-\(Hex.encode(Randomness.bytes(6))).tmp"
     // What lies there without a lock beside it is garbage that anybody may remove.
     let lock = try locked(work)
@@ -67,9 +69,18 @@ package struct InputFetcher: Sendable {
     }
   }
 
+  /// Without it a file would come shortened, and look like one that was not locked.
+  private func requireRoom(for packages: [LockedPackage]) throws(InputsError) {
+    let needed = packages.reduce(ByteCount.zero) { $0 + $1.size }
+    try onHost { () throws(HostError) in
+      if try Files.freeSpace(store.ingest) < needed {
+        throw .system(operation: "fetch \(needed) into", path: store.ingest, errno: ENOSPC)
+      }
+    }
+  }
+
   private func locked(_ work: String) throws(InputsError) -> FileLock {
     do throws(HostError) {
-      try Files.makeDirectories(store.ingest)
       guard let lock = try FileLock.exclusive(work + ".lock", wait: true) else {
         throw .system(operation: "lock", path: work, errno: EWOULDBLOCK)
       }

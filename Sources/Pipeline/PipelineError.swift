@@ -43,8 +43,8 @@ package enum PipelineError: Failure {
       .badDirectory:
       .badInput
     case .noRoom: .noSpace
-    case .guestProgramMissing: .missingHostTool
-    case .storeOfAnotherUser, .guestProgramChanged, .notStarted, .workspaceTransfer,
+    case .guestProgramMissing, .storeOfAnotherUser: .missingHostTool
+    case .guestProgramChanged, .notStarted, .workspaceTransfer,
       .unsafeRuntimeDirectory:
       .failed
     case .damagedConfiguration, .overlayMissing: .storeDamaged

@@ -184,7 +184,7 @@ extension Session {
       var publication = Publication(
         size: packed.tableSize, allocated: ByteCount(Files.status(job.tableFile)?.allocated ?? 0))
       publication.digest = packed.table
-      publication.edges = [Edge("layer", .layer(packed.layer))]
+      // No edge back to the layer: each would keep the other, and neither could ever go.
       publication.softEdges = [
         SoftEdge("toc", holder: .layer(packed.layer), wanted: .toc(packed.layer))
       ]

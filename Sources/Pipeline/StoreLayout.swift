@@ -45,6 +45,8 @@ package struct StoreLayout: Sendable, Hashable {
       guard status.uid == HostEnvironment.current.userID else {
         throw PipelineError.storeOfAnotherUser(path: root, uid: status.uid)
       }
+      // Else the catalog's first write would say so, in SQLite's words.
+      try Files.requireWritable(root)
     } else {
       try Files.makeDirectories(root, mode: 0o755)
     }
