@@ -28,9 +28,16 @@ package final class Catalog: Sendable {
     do { try queue.close() } catch { throw classify(error) }
   }
 
-  /// One consistent view; blocks no writer.
+  /// One consistent view; blocks no writer. `body` must not write.
+  ///
+  /// GRDB's own reading turns `PRAGMA query_only` on and off, and SQLite then throws away every
+  /// statement that was compiled.
   func read<T>(_ body: (Database) throws -> T) throws(CatalogError) -> T {
-    do { return try queue.read(body) } catch { throw classify(error) }
+    do {
+      return try queue.unsafeRead { try Self.transaction(.deferred, in: $0, body) }
+    } catch {
+      throw classify(error)
+    }
   }
 
   /// One `BEGIN IMMEDIATE` transaction; rolled back when `body` throws.
@@ -46,7 +53,7 @@ package final class Catalog: Sendable {
     do {
       return try queue.writeWithoutTransaction { database in
         try database.setSynchronous("NORMAL")
-        let result = Result { try Self.transaction(in: database, body) }
+        let result = Result { try Self.transaction(.immediate, in: database, body) }
         try database.setSynchronous("FULL")
         return try result.get()
       }
@@ -56,9 +63,9 @@ package final class Catalog: Sendable {
   }
 
   private static func transaction<T>(
-    in database: Database, _ body: (Database) throws -> T
+    _ kind: Database.TransactionKind, in database: Database, _ body: (Database) throws -> T
   ) throws -> T {
-    try database.beginTransaction(.immediate)
+    try database.beginTransaction(kind)
     do {
       let value = try body(database)
       try database.commit()
