@@ -94,6 +94,7 @@ let package = Package(
     tests("GuestProtocol", []),
     tests("Workspaces", ["Vocabulary", "Host", "GuestProtocol"]),
     tests("Launch", ["Vocabulary", "Host", "GuestProtocol"], files: ["Golden"]),
+    tests("Pipeline", ["Vocabulary", "Host"]),
     tests("Commands", ["Vocabulary", "Host", "Pipeline", arguments], files: ["Golden"]),
   ],
   swiftLanguageModes: [.v6]

@@ -25,10 +25,10 @@ package enum BuildingError: Failure {
   package var message: String {
     switch self {
     case .stepFailed(let what, let status, let tail):
-      "a step \(status): \(what)"
+      "\"\(what)\" \(status)"
         + (tail.isEmpty
           ? "" : "\n" + tail.split(separator: "\n").map { "  " + $0 }.joined(separator: "\n"))
-    case .stepTimedOut(let what, let seconds): "a step did not end within \(seconds) s: \(what)"
+    case .stepTimedOut(let what, let seconds): "\"\(what)\" did not end within \(seconds) s"
     case .notADirectory(let path): "can't copy below \"\(path)\": it is not a directory"
     case .copiedFileChanged(let path): "\"\(path)\" changed while it was being copied"
     case .unexpectedAnswer(let text): "a build worker gave an answer that makes no sense: \(text)"
@@ -40,7 +40,7 @@ package enum BuildingError: Failure {
   package var hint: String? {
     switch self {
     case .stepFailed:
-      "look inside with `hutch build --shell-on-failure …`; nothing of the step was kept"
+      "look inside with `hutch build --shell-on-failure RECIPE`; nothing of the step was kept"
     case .stepTimedOut: "give the step a larger `timeout`"
     case .host(let error): error.hint
     case .worker(_, _, let hint): hint

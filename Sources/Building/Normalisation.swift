@@ -30,7 +30,7 @@ package struct NormalisationRule: Sendable {
 
 package enum Normalisation {
   /// Part of every step key: raise it whenever a row changes what a layer holds.
-  package static let version = 1
+  package static let version = 2
 
   package static let rules: [NormalisationRule] = [
     .init("dev", .clear, "device nodes come from the running kernel"),
@@ -137,13 +137,21 @@ extension UInt32 {
   }
 }
 
-/// Matching of the patterns above, by bytes.
-package enum PathPattern {
+/// One of the patterns above, taken apart once: every file of a layer is compared with all.
+package struct PathPattern: Sendable {
+  private let wanted: [[UInt8]]
+
+  package init(_ pattern: String) { wanted = pattern.utf8.split(separator: 0x2F).map(Array.init) }
+
+  package var depth: Int { wanted.count }
+
   package static func matches(_ pattern: String, _ path: GuestPath) -> Bool {
-    let wanted = pattern.utf8.split(separator: 0x2F).map(Array.init)
-    let parts = path.parts
+    PathPattern(pattern).matches(path.parts)
+  }
+
+  package func matches(_ parts: [ArraySlice<UInt8>]) -> Bool {
     guard wanted.count == parts.count else { return false }
-    return zip(wanted, parts).allSatisfy { matches($0[...], $1) }
+    return zip(wanted, parts).allSatisfy { Self.matches($0[...], $1) }
   }
 
   private static func matches(_ pattern: ArraySlice<UInt8>, _ name: ArraySlice<UInt8>) -> Bool {

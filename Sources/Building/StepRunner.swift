@@ -62,7 +62,17 @@ package struct StepRunner {
   private func install(
     _ packages: [String], from repository: String, recommends: Bool
   ) throws {
+    let names = packages.map { $0.prefix(while: { $0 != "=" }) }
+    try run(
+      sandbox(installing: packages, from: repository, recommends: recommends),
+      ["/bin/sh", "-eu", Self.script], what: "apt " + names.joined(separator: " "))
+  }
+
+  private func sandbox(
+    installing packages: [String], from repository: String, recommends: Bool
+  ) -> StepSandbox {
     var sandbox = sandbox()
+    sandbox.installsPackages = true
     sandbox.readable[OfflineApt.repositoryPath] = repository
     sandbox.directories = OfflineApt.directories
     sandbox.files[OfflineApt.configurationPath] = OfflineApt.configuration(recommends: recommends)
@@ -71,22 +81,22 @@ package struct StepRunner {
     sandbox.files[Self.script] = commands.map { words in
       Command(words[0], Array(words.dropFirst())).display + "\n"
     }.joined()
-    let names = packages.map { $0.prefix(while: { $0 != "=" }) }
-    try run(
-      sandbox, ["/bin/sh", "-e", Self.script], what: "apt " + names.joined(separator: " "))
+    return sandbox
   }
 
   private func run(script: String, user: String?) throws {
-    var sandbox = sandbox()
-    sandbox.files[Self.script] = script.hasSuffix("\n") ? script : script + "\n"
-    var command = ["/bin/sh", "-e", Self.script]
-    if let user {
-      command = ["/usr/sbin/runuser", "-u", user, "--"] + command
-      sandbox.environment["USER"] = user
-    }
+    var command = ["/bin/sh", "-eu", Self.script]
+    if let user { command = ["/usr/sbin/runuser", "-u", user, "--"] + command }
     let first = script.split(separator: "\n").first.map(String.init) ?? ""
     let more = script.split(separator: "\n").count > 1 ? " …" : ""
-    try run(sandbox, command, what: "run \(first)\(more)")
+    try run(sandbox(running: script, user: user), command, what: "run \(first)\(more)")
+  }
+
+  private func sandbox(running script: String, user: String?) -> StepSandbox {
+    var sandbox = sandbox()
+    sandbox.files[Self.script] = script.hasSuffix("\n") ? script : script + "\n"
+    if let user { sandbox.environment["USER"] = user }
+    return sandbox
   }
 
   private func run(
@@ -111,7 +121,6 @@ package struct StepRunner {
       throw error
     }
     if result.status.isSuccess { return }
-    if job.opensShell { try openShell(sandbox) }
     throw BuildingError.stepFailed(what: what, status: result.status, tail: tail.text)
   }
 
@@ -123,11 +132,19 @@ package struct StepRunner {
     return merged
   }
 
-  /// A shell where the step stood, for a person; what it changes is thrown away.
-  private func openShell(_ sandbox: StepSandbox) throws {
-    onLine("a shell where the step failed; leave it with `exit`:")
+  /// A shell where the step failed, on the caller's own terminal; what it changes is thrown away.
+  package func openShell() throws {
+    let sandbox: StepSandbox
+    switch job.work {
+    case .install(let packages, let repository, let recommends):
+      sandbox = self.sandbox(installing: packages, from: repository, recommends: recommends)
+    case .script(let script, let user): sandbox = self.sandbox(running: script, user: user)
+    // Nothing of these runs in a sandbox of ours.
+    case .bootstrap, .copy: return
+    }
+    onLine("a shell where the step failed, which is \(Self.script); leave it with `exit`:")
     let shell = try RunningProcess.start(
-      Command("/bin/sh", ["-i"], environment: sandbox.variables), descriptors: [0, 2, 2],
+      Command("/bin/sh", ["-i"], environment: sandbox.variables), descriptors: [0, 1, 2],
       session: false, isolation: sandbox.isolation)
     _ = shell.wait()
   }
@@ -164,7 +181,15 @@ package struct StepRunner {
     let name = Array(file.to.name)
     switch file.contents {
     case .directory:
-      if try directory.statusIfPresent(of: name)?.kind == .directory { return }
+      switch try directory.statusIfPresent(of: name)?.kind {
+      case nil: break
+      case .directory: return
+      // As on the way to a file: `/bin` may be a link to where the image has it.
+      case .symlink:
+        _ = try makeDirectories(file.to, in: root).raw
+        return
+      default: throw BuildingError.notADirectory(file.to)
+      }
       try directory.makeDirectory(name, mode: file.mode)
     case .link(let target):
       try directory.removeTree(name)

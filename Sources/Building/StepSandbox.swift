@@ -23,6 +23,9 @@ package struct StepSandbox: Sendable, Hashable {
   package var directories: [String]
   package var files: [String: String]
   package var hasNetwork: Bool
+  /// Whether maintainer scripts may run, which must not start services (Debian Policy 9.3.3.1,
+  /// invoke-rc.d). What says so is a file in the tree, so other steps do without.
+  package var installsPackages = false
 
   package init(
     trees: String, lower: [String], upper: String, work: String, root: String, date: SourceDate,
@@ -144,12 +147,12 @@ package struct StepSandbox: Sendable, Hashable {
   }
 
   private var ending: [Isolation.Action] {
-    [
-      // Maintainer scripts must not start services (Debian Policy 9.3.3.1, invoke-rc.d).
+    (installsPackages
       // Normalisation takes it away again.
-      .write(root + "/usr/sbin/policy-rc.d", text: "#!/bin/sh\nexit 101\n", mode: 0o755),
-      .pivotRoot(root), .hostname("localhost"),
-    ]
+      ? [.write(root + "/usr/sbin/policy-rc.d", text: "#!/bin/sh\nexit 101\n", mode: 0o755)] : [])
+      + [
+        .pivotRoot(root), .hostname("localhost"),
+      ]
       + (hasNetwork ? [] : [.loopbackUp])
       + [.noCoreFiles, .limitProcesses(16384), .limitOpenFiles(4096), .changeDirectory("/")]
   }

@@ -44,13 +44,11 @@ package struct StepJob: Sendable, Hashable {
   package var work: StepWork
   package var hasNetwork: Bool
   package var seconds: Int?
-  /// On failure: a shell where the step stood, on the caller's terminal.
-  package var opensShell: Bool
 
   package init(
     trees: String, lower: [String], directory: String, date: SourceDate,
     environment: [String: String], work: StepWork, hasNetwork: Bool = false,
-    seconds: Int? = nil, opensShell: Bool = false
+    seconds: Int? = nil
   ) {
     self.trees = trees
     self.lower = lower
@@ -60,7 +58,6 @@ package struct StepJob: Sendable, Hashable {
     self.work = work
     self.hasNetwork = hasNetwork
     self.seconds = seconds
-    self.opensShell = opensShell
   }
 
   /// What the step changed: an overlayfs upper directory.

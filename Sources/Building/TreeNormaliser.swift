@@ -7,7 +7,8 @@ package import Vocabulary
 /// Runs inside the user namespace that the tree's owners belong to.
 package struct TreeNormaliser {
   private let date: SourceDate
-  private let rules: [NormalisationRule]
+  /// By the number of parts of their patterns: most files lie too deep for any.
+  private let rules: [Int: [(pattern: PathPattern, rule: NormalisationRule)]]
   /// The parents' merged tree; `nil` for a base.
   private let lower: Lower?
 
@@ -19,7 +20,10 @@ package struct TreeNormaliser {
   /// - Parameter lower: the merged tree of all parents, mounted read-only.
   package init(date: SourceDate, lowerPath: String?) throws(HostError) {
     self.date = date
-    rules = Normalisation.rules(forBase: lowerPath == nil)
+    rules = Dictionary(
+      grouping: Normalisation.rules(forBase: lowerPath == nil).map {
+        (pattern: PathPattern($0.pattern), rule: $0)
+      }, by: \.pattern.depth)
     if let lowerPath {
       lower = Lower(try OwnedDescriptor.open(lowerPath, .directory))
     } else {
@@ -30,12 +34,14 @@ package struct TreeNormaliser {
   /// Below `tree` afterwards: the rules applied, copied-up but unchanged files gone, no
   /// modification time after the step's date, none with a fraction of a second.
   package func apply(to tree: borrowing OwnedDescriptor) throws(HostError) {
-    try visit(tree, .root)
+    try visit(tree, .root, lower)
     try clampTimes(of: [], in: tree, try tree.status())
   }
 
+  /// - Parameter lower: the parents' tree as far as it shows through here: below a directory that
+  ///   was made anew it does not.
   private func visit(
-    _ directory: borrowing OwnedDescriptor, _ path: GuestPath
+    _ directory: borrowing OwnedDescriptor, _ path: GuestPath, _ lower: Lower?
   ) throws(HostError) {
     for name in try directory.entries() {
       try Interrupt.check()
@@ -45,12 +51,13 @@ package struct TreeNormaliser {
       switch status.kind {
       case .directory:
         let child = try directory.openBeneath(name, .directory)
-        try visit(child, below)
-      case .regular where try isStaleBytecode(name, status, below, in: directory):
+        let isAnew = try isOpaque(name, in: directory)
+        try visit(child, below, isAnew ? nil : lower)
+      case .regular where try isStaleBytecode(name, below, in: directory, lower):
         try directory.unlink(name)
         continue
       case .regular, .symlink:
-        if try isUnchanged(name, status, below, in: directory) {
+        if try isUnchanged(name, status, below, in: directory, lower) {
           try directory.unlink(name)
           continue
         }
@@ -61,7 +68,8 @@ package struct TreeNormaliser {
   }
 
   private func rule(for path: GuestPath) -> NormalisationRule? {
-    rules.first { PathPattern.matches($0.pattern, path) }
+    let parts = path.parts
+    return rules[parts.count]?.first { $0.pattern.matches(parts) }?.rule
   }
 
   /// Whether the entry is gone afterwards.
@@ -107,11 +115,20 @@ package struct TreeNormaliser {
     status.kind == .characterDevice && status.major == 0 && status.minor == 0
   }
 
+  /// What the parents have at this place and below is hidden.
+  private func isOpaque(
+    _ name: [UInt8], in directory: borrowing OwnedDescriptor
+  ) throws(HostError) -> Bool {
+    try directory.extendedAttributes(of: name).contains { attribute in
+      attribute.name.elementsEqual("user.overlay.opaque".utf8)
+        && attribute.value.elementsEqual("y".utf8)
+    }
+  }
+
   // MARK: Python's bytecode
 
   private func isStaleBytecode(
-    _ name: [UInt8], _ status: FileStatus, _ path: GuestPath,
-    in directory: borrowing OwnedDescriptor
+    _ name: [UInt8], _ path: GuestPath, in directory: borrowing OwnedDescriptor, _ lower: Lower?
   ) throws(HostError) -> Bool {
     guard name.suffix(4).elementsEqual(".pyc".utf8),
       let cache = path.parent, cache.name.elementsEqual("__pycache__".utf8),
@@ -136,7 +153,7 @@ package struct TreeNormaliser {
 
   private func isUnchanged(
     _ name: [UInt8], _ status: FileStatus, _ path: GuestPath,
-    in directory: borrowing OwnedDescriptor
+    in directory: borrowing OwnedDescriptor, _ lower: Lower?
   ) throws(HostError) -> Bool {
     guard let lower, let before = try lower.root.statusIfPresent(of: path.bytes),
       before.kind == status.kind, before.mode == status.mode, before.uid == status.uid,

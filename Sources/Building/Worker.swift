@@ -6,9 +6,11 @@ internal import Vocabulary
 
 /// The other end of `WorkerClient`: the process that does one job and ends.
 package enum Worker {
-  /// Never returns.
-  package static func main() -> Never {
+  /// Never returns. With the path of a job as its argument it opens a shell where that step stands,
+  /// on the terminal that it has.
+  package static func main(_ arguments: [String]) -> Never {
     _ = umask(0o022)
+    if let path = arguments.first { exit(openShell(path)) }
     let answer: JSON
     do {
       let input = OwnedDescriptor(owning: STDIN_FILENO)
@@ -20,6 +22,18 @@ package enum Worker {
     let output = OwnedDescriptor(owning: STDOUT_FILENO)
     try? output.writeAll(answer.rendered)
     exit(0)
+  }
+
+  private static func openShell(_ path: String) -> Int32 {
+    do {
+      let json = try JSON(parsing: try Files.read(path, limit: 64 << 20))
+      guard case .step(let job) = try WorkerJob(json: json) else { return 2 }
+      try StepRunner(job, onLine: say).openShell()
+      return 0
+    } catch {
+      say((error as? any Failure)?.message ?? "\(error)")
+      return 1
+    }
   }
 
   private static func perform(_ job: WorkerJob) throws -> JSON {

@@ -30,6 +30,18 @@ package struct WorkerClient: Sendable {
     return answer
   }
 
+  /// Opens a shell for a person where a step failed. The job's directory must still be there.
+  package func openShell(in job: StepJob) throws {
+    let path = job.directory + ".shell"
+    try Files.write(path, WorkerJob.step(job).json.rendered, durable: false)
+    let shell = try RunningProcess.start(
+      Command(executable, [Self.verb, path]), descriptors: [0, 1, 2], session: false,
+      isolation: Isolation(namespaces: [.mount], identities: try IdentityMap.current()))
+    // The terminal's keys are the shell's: Ctrl-C there is no wish of ours to end.
+    while shell.wait(milliseconds: 1000) == nil { Interrupt.forget() }
+    Interrupt.forget()
+  }
+
   /// The hidden verb that the executable answers with `Worker.main`.
   package static let verb = "internal-worker"
 }

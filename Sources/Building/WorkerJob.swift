@@ -7,7 +7,7 @@ package import Vocabulary
 package enum WorkerJob: Sendable, Hashable {
   /// Run a step, normalise what it changed, pack it.
   case step(StepJob)
-  /// Pack a tree as it is into the files that the job names.
+  /// Unpack a layer for use as a parent.
   case unpack(UnpackJob)
   case disk(DiskJob)
   /// Remove trees that belong to subordinate users.
@@ -104,7 +104,6 @@ extension StepJob {
       "directory": .string(directory), "date": .integer(date.seconds),
       "environment": .object(environment.mapValues(JSON.string)), "work": work.json,
       "network": .bool(hasNetwork), "seconds": seconds.map { .integer(Int64($0)) } ?? .null,
-      "shell": .bool(opensShell),
     ])
   }
 
@@ -115,7 +114,7 @@ extension StepJob {
       directory: try json.text("directory"), date: SourceDate(try json.number("date")),
       environment: (json["environment"]?.object ?? [:]).compactMapValues(\.string),
       work: try StepWork(json: work), hasNetwork: json["network"]?.bool ?? false,
-      seconds: json["seconds"]?.integer.map(Int.init), opensShell: json["shell"]?.bool ?? false)
+      seconds: json["seconds"]?.integer.map(Int.init))
   }
 }
 

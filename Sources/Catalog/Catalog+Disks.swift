@@ -61,7 +61,7 @@ extension Catalog {
   package func disk(
     _ chain: ChainID, formatter: String, _ lease: Lease
   ) throws(CatalogError) -> (disk: DiskRecord, object: ObjectRecord)? {
-    try write { database in
+    try writeFleeting { database in
       let key = ObjectKey.disk(chain, formatter: formatter)
       guard let id = try readyID(key, database), let object = try record(key, database)
       else { return nil }

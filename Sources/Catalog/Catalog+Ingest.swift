@@ -12,7 +12,9 @@ extension Catalog {
   package func beginWriting(
     _ key: ObjectKey, files: [String], _ lease: Lease
   ) throws(CatalogError) -> Turn {
-    try write { database in
+    // Most of what is asked for is there, and keeping it for a lease need not last.
+    if try find(key, lease) != nil { return .alreadyReady }
+    return try write { database in
       let row = try database.row(
         """
         SELECT object.id, object.state, lease.id, lease.purpose, lease.pid

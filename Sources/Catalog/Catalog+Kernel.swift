@@ -19,7 +19,7 @@ extension Catalog {
 
   /// The kernel package of an image, if it is in the store; kept for the lease from this moment on.
   package func kernel(of image: ImageID, _ lease: Lease) throws(CatalogError) -> Digest? {
-    try write { database in
+    try writeFleeting { database in
       let row = try database.row(
         """
         SELECT wanted.id, wanted.key FROM soft_edge

@@ -24,7 +24,7 @@ extension Catalog {
     var lock: FileLock?
     // Lock files are made and removed only by who holds the database's write lock. So nobody
     // sees a row whose lock is not held yet, or removes a file that is about to be locked.
-    try write { database in
+    try writeFleeting { database in
       try Files.makeDirectories(store + "/leases")
       lock = try FileLock.exclusive(lockPath(id), wait: false)
       try database.run(
@@ -72,7 +72,7 @@ extension Catalog {
   }
 
   func end(_ lease: Lease) throws(CatalogError) {
-    try write { database in try removeLease(lease.id, database) }
+    try writeFleeting { database in try removeLease(lease.id, database) }
   }
 
   /// Under the write lock. The file goes with the row: if the transaction rolls back after all,

@@ -16,7 +16,7 @@ extension Catalog {
   package func find(
     _ keys: [ObjectKey], _ lease: Lease
   ) throws(CatalogError) -> [ObjectKey: ObjectRecord] {
-    try write { database in
+    try writeFleeting { database in
       var found: [ObjectKey: ObjectRecord] = [:]
       for key in keys {
         guard let id = try readyID(key, database) else { continue }

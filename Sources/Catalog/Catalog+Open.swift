@@ -115,13 +115,19 @@ extension Catalog {
       return tries < 60_000
     }
     configuration.prepareDatabase { database in
-      try database.execute(sql: "PRAGMA synchronous = FULL")
+      try database.setSynchronous("FULL")
+      // Processes end without closing it, so whoever comes next reads the whole journal: 1 MB.
+      try database.execute(sql: "PRAGMA wal_autocheckpoint = 256")
     }
     return configuration
   }
 }
 
 extension Database {
+  func setSynchronous(_ level: String) throws {
+    try execute(sql: "PRAGMA synchronous = \(level)")
+  }
+
   func userVersion() throws -> Int {
     try Int.fetchOne(self, sql: "PRAGMA user_version") ?? 0
   }

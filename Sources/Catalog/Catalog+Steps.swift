@@ -40,7 +40,7 @@ extension Catalog {
   package func knownSteps(
     _ keys: [StepKey], _ lease: Lease
   ) throws(CatalogError) -> [StepKey: DiffID] {
-    try write { database in
+    try writeFleeting { database in
       var known: [StepKey: DiffID] = [:]
       for key in keys {
         let row = try database.row(
@@ -96,7 +96,7 @@ extension Catalog {
   /// Asks for the right to do a piece of work that only one process should do at a time, as in
   /// `step/sha256:…`. It is given back with `finish` or with the end of the lease.
   package func claim(_ work: String, _ lease: Lease) throws(CatalogError) -> Turn {
-    try write { database in
+    try writeFleeting { database in
       let row = try database.row(
         """
         SELECT lease.id, lease.purpose, lease.pid FROM claim JOIN lease ON lease.id = claim.lease
@@ -120,7 +120,7 @@ extension Catalog {
 
   /// Gives a claim back.
   package func finish(_ work: String, _ lease: Lease) throws(CatalogError) {
-    try write { database in
+    try writeFleeting { database in
       try database.run("DELETE FROM claim WHERE work = ? AND lease = ?", [work, lease.id])
     }
   }

@@ -84,7 +84,7 @@ extension Catalog {
     guard let lease else {
       return try read { try found(reference, $0).record }
     }
-    return try write { database in
+    return try writeFleeting { database in
       let (id, record) = try found(reference, database)
       try refer(lease, to: id, database)
       return record

@@ -28,14 +28,53 @@ package final class Catalog: Sendable {
     do { try queue.close() } catch { throw classify(error) }
   }
 
-  /// One consistent view; blocks no writer.
+  /// One consistent view; blocks no writer. `body` must not write.
+  ///
+  /// GRDB's own reading turns `PRAGMA query_only` on and off, and SQLite then throws away every
+  /// statement that was compiled.
   func read<T>(_ body: (Database) throws -> T) throws(CatalogError) -> T {
-    do { return try queue.read(body) } catch { throw classify(error) }
+    do {
+      return try queue.unsafeRead { try Self.transaction(.deferred, in: $0, body) }
+    } catch {
+      throw classify(error)
+    }
   }
 
   /// One `BEGIN IMMEDIATE` transaction; rolled back when `body` throws.
   func write<T>(_ body: (Database) throws -> T) throws(CatalogError) -> T {
     do { return try queue.write(body) } catch { throw classify(error) }
+  }
+
+  /// A `write` that a power cut may take back, though no end of a process can: it waits for no
+  /// disk. For what only matters while its process lives. It never outlasts a lasting one that
+  /// came before it, and is on the disk with the next that comes after it (SQLite, "PRAGMA
+  /// synchronous", NORMAL with WAL).
+  func writeFleeting<T>(_ body: (Database) throws -> T) throws(CatalogError) -> T {
+    do {
+      return try queue.writeWithoutTransaction { database in
+        try database.setSynchronous("NORMAL")
+        let result = Result { try Self.transaction(.immediate, in: database, body) }
+        try database.setSynchronous("FULL")
+        return try result.get()
+      }
+    } catch {
+      throw classify(error)
+    }
+  }
+
+  private static func transaction<T>(
+    _ kind: Database.TransactionKind, in database: Database, _ body: (Database) throws -> T
+  ) throws -> T {
+    try database.beginTransaction(kind)
+    do {
+      let value = try body(database)
+      try database.commit()
+      return value
+    } catch {
+      // SQLite has rolled back by itself after some errors.
+      if database.isInsideTransaction { try database.rollback() }
+      throw error
+    }
   }
 
   /// Like `write`, for bodies that call a closure of the caller's, whose error passes unchanged.

@@ -36,7 +36,7 @@ struct HutchCommand: ParsableCommand {
         name: "More",
         subcommands: [
           StartVerb.self, StopVerb.self, LogsVerb.self, CloneVerb.self, LayersVerb.self,
-          TagVerb.self, UntagVerb.self,
+          TagVerb.self, UntagVerb.self, ResetVerb.self,
         ]),
     ])
 }
@@ -49,7 +49,7 @@ package enum Hutch {
   {
     Interrupt.install()
     // Processes that Hutch starts of itself; no person types these.
-    if arguments.first == WorkerClient.verb { Worker.main() }
+    if arguments.first == WorkerClient.verb { Worker.main(Array(arguments.dropFirst())) }
     if arguments.first == Session.supervisorVerb {
       Session.supervise(Array(arguments.dropFirst()))
     }

@@ -4,7 +4,8 @@ package import Vocabulary
 
 /// Results go to standard output, talk to standard error.
 enum Output {
-  /// A reader that went away is no error of ours: `hutch images | head -1`.
+  /// A reader that went away is no error of ours: `hutch images | head -1`. A result that is lost
+  /// for another reason is one.
   static func write(_ text: String, to descriptor: Int32 = STDOUT_FILENO) {
     var bytes = Array(text.utf8)[...]
     while !bytes.isEmpty {
@@ -13,10 +14,18 @@ enum Output {
       }
       if count <= 0 {
         if count < 0 && errno == EINTR { continue }
+        if errno != EPIPE && descriptor == STDOUT_FILENO { lose(errno) }
         return
       }
       bytes = bytes.dropFirst(count)
     }
+  }
+
+  private static func lose(_ errno: Int32) -> Never {
+    let error = HostError.system(
+      operation: "write to", path: "standard output", errno: errno)
+    talk(ErrorReport.text(error))
+    exit(ErrorReport.status(of: error))
   }
 
   static func line(_ text: String) { write(text + "\n") }

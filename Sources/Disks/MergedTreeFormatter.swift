@@ -53,6 +53,18 @@ package struct MergedTreeFormatter: Sendable {
     formatterKey = "mke2fs-d:\(DiskFormat.version):e2fsprogs-\(words[1])"
   }
 
+  /// What `formatterKey` follows from, without running anything: the same line, the same key.
+  package static func signature() throws(DisksError) -> String {
+    guard let path = Processes.find("mke2fs") else {
+      throw .host(.missingTool(name: "mke2fs", debianPackage: "e2fsprogs"))
+    }
+    // What a link leads to is what an upgrade replaces.
+    let real = Files.canonical(path) ?? path
+    let status = Files.status(real)
+    return "\(DiskFormat.version) \(real) \(status?.inode ?? 0) \(status?.size ?? 0) "
+      + "\(status?.modified ?? 0)"
+  }
+
   /// Writes the disk to `output`, which must not exist: sparse, mode 0444, synced. Nothing is
   /// left there after a failure.
   ///

@@ -98,6 +98,12 @@ package enum Files {
     try OwnedDescriptor.open(path, .directory).sync()
   }
 
+  /// Refuses what this process may not write to, be it for its mode or for a read-only mount.
+  package static func requireWritable(_ path: String) throws(HostError) {
+    guard unsafe access(path, W_OK) != 0 else { return }
+    throw .system(operation: "write to", path: path, errno: errno)
+  }
+
   /// What is still free for us on the file system of `path`.
   package static func freeSpace(_ path: String) throws(HostError) -> ByteCount {
     var free: UInt64 = 0

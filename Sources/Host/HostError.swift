@@ -21,6 +21,8 @@ package enum HostError: Failure {
     switch self {
     case .system(_, _, let errno) where errno == ENOSPC || errno == EDQUOT: .noSpace
     case .system(_, _, let errno) where errno == ENOENT: .notFound
+    case .system(_, _, let errno) where errno == EACCES || errno == EPERM || errno == EROFS:
+      .missingHostTool
     case .missingTool, .userNamespacesBlocked, .noSubordinateIDs, .unsuitableFileSystem:
       .missingHostTool
     case .interrupted: .interrupted
@@ -60,11 +62,13 @@ package enum HostError: Failure {
       "make room, for example with `hutch gc --now`"
     case .system(_, _, let errno) where errno == EACCES || errno == EPERM:
       "look at the owner and the mode; a store belongs to one user"
+    case .system(_, _, let errno) where errno == EROFS:
+      "choose another place with --store or HUTCH_STORE"
     case .missingTool(_, let package):
       package.isEmpty ? nil : "install Debian's package \"\(package)\", or run `make setup`"
     case .userNamespacesBlocked:
       "allow them: sysctl -w kernel.unprivileged_userns_clone=1 "
-        + "kernel.apparmor_restrict_unprivileged_userns=0"
+        + "kernel.apparmor_restrict_unprivileged_userns=0; inside a chroot nobody can"
     case .noSubordinateIDs(let user, _):
       "as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 \(user)"
     case .unsuitableFileSystem:

@@ -151,10 +151,24 @@ extension OwnedDescriptor {
   /// Takes the `flock(2)` of this directory, which lasts as long as the descriptor. False if
   /// somebody else holds it.
   package func lock() throws(HostError) -> Bool {
-    let result = hutch_lock(raw, 1, 0)
-    if result == -EWOULDBLOCK { return false }
-    try check(result, "lock", "descriptor \(raw)")
-    return true
+    // A child that is just being started holds all our locks until it executes its program, also
+    // those that we gave up meanwhile.
+    for _ in 0..<50 {
+      let result = hutch_lock(raw, 1, 0)
+      if result != -EWOULDBLOCK {
+        try check(result, "lock", "descriptor \(raw)")
+        return true
+      }
+      Clock.pause(milliseconds: 10)
+    }
+    return false
+  }
+
+  /// Gives the lock back at once, also where a child process that was just made still holds a copy
+  /// of the descriptor.
+  package func unlock() {
+    // Of an open descriptor it can't fail.
+    _ = hutch_unlock(raw)
   }
 
   /// What is still free for us on the file system of this directory.
@@ -192,17 +206,20 @@ extension OwnedDescriptor {
   package func extendedAttributes(
     of name: [UInt8]
   ) throws(HostError) -> [(name: [UInt8], value: [UInt8])] {
-    var buffer = [UInt8](repeating: 0, count: 65536)
-    let count = unsafe withName(name) { name in
-      unsafe buffer.withUnsafeMutableBufferPointer {
-        unsafe hutch_list_xattrs(raw, name, $0.baseAddress, $0.count)
+    var count: Int64 = 0
+    // Not zeroed: most files have none, and there are many.
+    let listed = unsafe [UInt8](unsafeUninitializedCapacity: 65536) { buffer, filled in
+      count = unsafe withName(name) {
+        unsafe hutch_list_xattrs(raw, $0, buffer.baseAddress, buffer.count)
       }
+      filled = Int(max(0, count))
     }
     if count == Int64(-EOPNOTSUPP) || count == 0 { return [] }
     try check(count, "list the attributes of", printable(name))
-    let names = buffer[..<Int(count)].split(separator: 0).map(Array.init)
+    let names = listed.split(separator: 0).map(Array.init)
       .sorted { $0.lexicographicallyPrecedes($1) }
     var found: [(name: [UInt8], value: [UInt8])] = []
+    var buffer = [UInt8](repeating: 0, count: 65536)
     for attribute in names {
       let size = unsafe withName(name) { name in
         unsafe withName(attribute) { attribute in

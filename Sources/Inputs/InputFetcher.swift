@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Host
 package import Recipes
 internal import Vocabulary
@@ -34,9 +35,16 @@ package struct InputFetcher: Sendable {
     for package in missing where !PoolPath.isUsable(package.path) {
       throw .unusablePath(package.path)
     }
+    try onHost { () throws(HostError) in try Files.makeDirectories(store.ingest) }
+    try requireRoom(for: missing)
     let work = "\(store.ingest)/fetch-\(Hex.encode(Randomness.bytes(6))).tmp"
-    try onHost { () throws(HostError) in try Files.makeDirectories(work, mode: 0o700) }
-    defer { try? Files.removeTree(work) }
+    // What lies there without a lock beside it is garbage that anybody may remove.
+    let lock = try locked(work)
+    defer {
+      try? Files.removeTree(work)
+      try? Files.remove(work + ".lock")
+      _ = lock.descriptor
+    }
     var count = FetchCount(packages: missing)
     progress(count.progress)
     var left = missing
@@ -58,6 +66,28 @@ package struct InputFetcher: Sendable {
     if let package = left.first {
       throw .notFetched(
         package: package.name, path: package.path, digest: package.digest, said: said)
+    }
+  }
+
+  /// Without it a file would come shortened, and look like one that was not locked.
+  private func requireRoom(for packages: [LockedPackage]) throws(InputsError) {
+    let needed = packages.reduce(ByteCount.zero) { $0 + $1.size }
+    try onHost { () throws(HostError) in
+      if try Files.freeSpace(store.ingest) < needed {
+        throw .system(operation: "fetch \(needed) into", path: store.ingest, errno: ENOSPC)
+      }
+    }
+  }
+
+  private func locked(_ work: String) throws(InputsError) -> FileLock {
+    do throws(HostError) {
+      guard let lock = try FileLock.exclusive(work + ".lock", wait: true) else {
+        throw .system(operation: "lock", path: work, errno: EWOULDBLOCK)
+      }
+      try Files.makeDirectories(work, mode: 0o700)
+      return lock
+    } catch {
+      throw .host(error)
     }
   }
 
@@ -91,7 +121,8 @@ package struct InputFetcher: Sendable {
     let end = Clock.monotonic() + UInt64(seconds) * 1_000_000_000
     try onHost { () throws(HostError) in
       while Clock.monotonic() < end {
-        try Processes.runChecked(Command("sleep", ["0.2"]))
+        try Interrupt.check()
+        Clock.pause(milliseconds: 100)
       }
     }
   }

@@ -51,6 +51,17 @@ package struct LayerEntry: Sendable, Hashable {
     self.attributes = attributes
   }
 
+  /// Says that something below is gone, and nothing else.
+  package var isRemoval: Bool { kind == .whiteout || kind == .opaque }
+
+  /// Which extended attributes are part of a layer: what changes how a program runs or who may
+  /// read a file, and what users wrote; not what belongs to a mount or to a machine's policy.
+  package static func keeps(attribute name: [UInt8]) -> Bool {
+    if name.starts(with: "user.overlay.".utf8) { return false }
+    return name.elementsEqual("security.capability".utf8) || name.starts(with: "user.".utf8)
+      || name.starts(with: "system.posix_acl_".utf8)
+  }
+
   /// The name in the tar: marks of removal are files with a prefix, directories end in `/`.
   package var memberName: [UInt8] {
     switch kind {
@@ -72,7 +83,7 @@ package struct LayerEntry: Sendable, Hashable {
   private var sortKey: [UInt8] {
     switch kind {
     case .directory: path.bytes
-    case .opaque: path.bytes + [0x2F]
+    case .opaque: path.isRoot ? [] : path.bytes + [0x2F]
     default: memberName
     }
   }

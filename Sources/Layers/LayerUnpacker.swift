@@ -1,3 +1,4 @@
+internal import Glibc
 package import Host
 package import Vocabulary
 
@@ -31,7 +32,11 @@ package struct LayerUnpacker {
       if count > Self.mostEntries {
         throw LayersError.tooLarge(what: "a layer's list of entries", limit: Int64(count))
       }
-      try make(entry, in: tree, &reader)
+      do {
+        try make(entry, in: tree, &reader)
+      } catch let error as HostError {
+        throw Self.explain(error, entry)
+      }
       if case .directory = entry.kind { directories.append(entry) }
     }
     let found = digest
@@ -58,7 +63,8 @@ package struct LayerUnpacker {
     case .file(let size): try write(size, to: name, in: directory, &reader)
     case .symlink(let target): try directory.makeLink(target: target, at: name)
     case .hardLink(let target):
-      let file = try tree.openBeneath(target.bytes, .read)
+      // Only to look at: opening a FIFO would wait for its writer.
+      let file = try tree.openBeneath(target.bytes, .path)
       guard try file.status().kind == .regular else {
         throw LayersError.unsafeEntry(
           path: entry.path.description, reason: "it links to what is no file of this layer")
@@ -82,6 +88,23 @@ package struct LayerUnpacker {
     }
     if case .symlink = entry.kind {} else { try directory.setMode(of: name, entry.mode) }
     try directory.setTimes(of: name, seconds: entry.modified)
+  }
+
+  /// What the kernel says of a place that can't be, in words about the archive.
+  private static func explain(_ error: HostError, _ entry: LayerEntry) -> LayersError {
+    guard case .system(_, _, let number) = error else { return .host(error) }
+    let reason: String
+    switch (number, entry.kind) {
+    case (ENOENT, .hardLink), (ELOOP, .hardLink), (ENOTDIR, .hardLink):
+      reason = "it links to what is no file of this layer"
+    case (ENOENT, _): reason = "no entry makes its directory"
+    case (ELOOP, _), (ENOTDIR, _): reason = "it lies below something that is no directory"
+    case (EEXIST, _): reason = "something stands in its place"
+    case (EPERM, .characterDevice), (EPERM, .blockDevice):
+      reason = "device nodes can't be made here"
+    default: return .host(error)
+    }
+    return .unsafeEntry(path: entry.path.description, reason: reason)
   }
 
   private func write(

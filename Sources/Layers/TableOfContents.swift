@@ -1,6 +1,6 @@
 package import Vocabulary
 
-/// What a layer holds, without its data (`docs/formats/toc.md`, version 1): for listings,
+/// What a layer holds, without its data (`docs/formats/layer.md`, version 1): for listings,
 /// differences, and for getting one file without the rest.
 package struct TableOfContents: Sendable, Hashable {
   package struct Item: Sendable, Hashable {
@@ -94,11 +94,13 @@ package struct TableOfContents: Sendable, Hashable {
   }
 
   private static func item(_ reader: inout VariableReader) throws(LayersError) -> Item {
-    guard let path = GuestPath(try reader.bytes()) else { throw reader.damaged("a bad path") }
+    let name = try reader.bytes()
+    guard let path = GuestPath(name), path.bytes == name else { throw reader.damaged("a bad path") }
     let code = try reader.number()
     var entry = LayerEntry(
       path: path, kind: .directory, mode: try reader.small(), uid: try reader.small(),
       gid: try reader.small(), modified: try reader.signed())
+    guard entry.mode <= 0o7777 else { throw reader.damaged("a mode that is none") }
     var start: Int64 = 0
     var digest: Digest?
     switch code {
@@ -109,7 +111,10 @@ package struct TableOfContents: Sendable, Hashable {
       digest = Digest(bytes: Array(try reader.take(32)))
     case 2: entry.kind = .symlink(target: try reader.bytes())
     case 3:
-      guard let target = GuestPath(try reader.bytes()) else { throw reader.damaged("a bad link") }
+      let bytes = try reader.bytes()
+      guard let target = GuestPath(bytes), target.bytes == bytes else {
+        throw reader.damaged("a bad link")
+      }
       entry.kind = .hardLink(to: target)
     case 4: entry.kind = .fifo
     case 5: entry.kind = .characterDevice(major: try reader.small(), minor: try reader.small())
@@ -188,11 +193,12 @@ private struct VariableReader {
     var value: UInt64 = 0
     for shift in stride(from: UInt64(0), through: 63, by: 7) {
       guard let byte = try take(1).first else { throw damaged("it ends early") }
-      if shift == 63 && byte > 1 { break }
+      // One spelling for each number: no empty digits at its upper end.
+      if (shift == 63 && byte > 1) || (shift > 0 && byte == 0) { break }
       value |= UInt64(byte & 0x7F) << shift
       if byte < 0x80 { return value }
     }
-    throw damaged("a number is too long")
+    throw damaged("a number is spelled oddly")
   }
 
   mutating func small() throws(LayersError) -> UInt32 {

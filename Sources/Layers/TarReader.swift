@@ -2,17 +2,18 @@ internal import Vocabulary
 
 /// Reads canonical tar strictly: what `CanonicalTar` would not have written is refused. Archives
 /// of others are libarchive's to read.
-struct TarReader {
+package struct TarReader {
   /// One decoded piece after another; empty at the end.
   private let next: () throws -> [UInt8]
   private var buffer: [UInt8] = []
   private var position = 0
   private var last: LayerEntry?
 
-  init(next: @escaping () throws -> [UInt8]) { self.next = next }
+  /// - Parameter next: the archive in pieces of any size; none at the end.
+  package init(next: @escaping () throws -> [UInt8]) { self.next = next }
 
   /// `nil` at the end of the archive. The data of a file is to be read before the next call.
-  mutating func entry() throws -> LayerEntry? {
+  package mutating func entry() throws -> LayerEntry? {
     let first = try take(512)
     if first.allSatisfy({ $0 == 0 }) {
       guard try take(512).allSatisfy({ $0 == 0 }), try isAtEnd() else {
@@ -21,29 +22,60 @@ struct TarReader {
       return nil
     }
     var raw = first
+    var read = first
     var records: [(key: [UInt8], value: [UInt8])] = []
     if first[156] == UInt8(ascii: "x") {
       let size = try number(first, 124, 12)
       guard size <= 4 << 20 else { throw damaged("an extended header is too large") }
-      records = try Self.records(try take(Int(size)))
-      _ = try take(CanonicalTar.padding(after: size))
+      let body = try take(Int(size))
+      records = try Self.records(body)
+      read += body + (try take(CanonicalTar.padding(after: size)))
       raw = try take(512)
+      read += raw
     }
     let entry = try decode(raw, records)
+    if let reason = Self.refusal(of: entry) { throw refused(entry, reason) }
     // The one spelling of each entry: whatever differs was not written by us.
-    guard CanonicalTar.header(for: entry).suffix(512).elementsEqual(raw) else {
-      throw LayersError.unsafeEntry(path: entry.path.description, reason: "it is not canonical")
+    guard CanonicalTar.header(for: entry) == read else {
+      throw refused(entry, "it is not canonical")
     }
     if let last, !LayerEntry.isBefore(last, entry) {
-      throw LayersError.unsafeEntry(
-        path: entry.path.description, reason: "it stands twice or out of order")
+      throw refused(entry, "it stands twice or out of order")
     }
     last = entry
     return entry
   }
 
+  private func refused(_ entry: LayerEntry, _ reason: String) -> LayersError {
+    .unsafeEntry(path: entry.path.description, reason: reason)
+  }
+
+  /// What has a spelling and no place in a layer; `nil` if all is well.
+  private static func refusal(of entry: LayerEntry) -> String? {
+    if entry.mode > 0o7777 { return "its mode has bits that mean nothing" }
+    // -1 to chown(2): "leave it as it is".
+    if entry.uid == .max || entry.gid == .max { return "its owner is nobody's number" }
+    if case .characterDevice(0, 0) = entry.kind { return "it is overlayfs's mark of a removal" }
+    if entry.isRemoval {
+      if LayerEntry(path: entry.path, kind: entry.kind) != entry {
+        return "a mark of a removal has properties"
+      }
+      if entry.path.name.starts(with: LayerEntry.whiteoutPrefix) {
+        return "it removes a mark of a removal"
+      }
+    }
+    for attribute in entry.attributes where !LayerEntry.keeps(attribute: attribute.name) {
+      return "it has the attribute \"\(String(decoding: attribute.name, as: UTF8.self))\""
+    }
+    let names = entry.attributes.map(\.name)
+    if !zip(names, names.dropFirst()).allSatisfy({ $0.lexicographicallyPrecedes($1) }) {
+      return "its attributes are out of order"
+    }
+    return nil
+  }
+
   /// At most `count` bytes, at least one.
-  mutating func data(upTo count: Int) throws -> ArraySlice<UInt8> {
+  package mutating func data(upTo count: Int) throws -> ArraySlice<UInt8> {
     try fill()
     guard position < buffer.count else { throw damaged("it ends early") }
     let end = min(buffer.count, position + count)
@@ -51,7 +83,8 @@ struct TarReader {
     return buffer[position..<end]
   }
 
-  mutating func skipPadding(after size: Int64) throws {
+  /// What fills up the last block of a file's data.
+  package mutating func skipPadding(after size: Int64) throws {
     guard try take(CanonicalTar.padding(after: size)).allSatisfy({ $0 == 0 }) else {
       throw damaged("padding that is not empty")
     }
@@ -143,8 +176,8 @@ struct TarReader {
       gid: UInt32(clamping: try decimal("gid") ?? number(block, 116, 8)),
       modified: try decimal("mtime") ?? number(block, 136, 12),
       attributes: records.compactMap { record in
-        guard record.key.starts(with: "SCHILY.xattr.".utf8) else { return nil }
-        return .init(name: Array(record.key.dropFirst(13)), value: record.value)
+        guard record.key.starts(with: CanonicalTar.attributePrefix) else { return nil }
+        return .init(name: CanonicalTar.attributeName(ofKey: record.key), value: record.value)
       })
   }
 

@@ -30,7 +30,7 @@ package enum CanonicalTar {
       records.append((Array("mtime".utf8), decimal(entry.modified)))
     }
     for attribute in entry.attributes {
-      records.append((Array("SCHILY.xattr.".utf8) + attribute.name, attribute.value))
+      records.append((attributeKey(attribute.name), attribute.value))
     }
     let binary = records.contains {
       String(validating: $0.key, as: UTF8.self) == nil
@@ -128,6 +128,36 @@ package enum CanonicalTar {
   }
 
   // MARK: Extended headers
+
+  static let attributePrefix = Array("SCHILY.xattr.".utf8)
+
+  /// A key ends at its first `=`, so one in a name is written `%3D`, and `%` as `%25`: as GNU tar
+  /// does.
+  static func attributeKey(_ name: [UInt8]) -> [UInt8] {
+    attributePrefix
+      + name.flatMap { byte -> [UInt8] in
+        switch byte {
+        case UInt8(ascii: "%"): Array("%25".utf8)
+        case UInt8(ascii: "="): Array("%3D".utf8)
+        default: [byte]
+        }
+      }
+  }
+
+  /// What `attributeKey` would not have written comes out as something that it writes otherwise.
+  static func attributeName(ofKey key: [UInt8]) -> [UInt8] {
+    var name: [UInt8] = []
+    var rest = key.dropFirst(attributePrefix.count)
+    while let byte = rest.popFirst() {
+      if byte == UInt8(ascii: "%"), rest.starts(with: "25".utf8) || rest.starts(with: "3D".utf8) {
+        name.append(rest.starts(with: "25".utf8) ? UInt8(ascii: "%") : UInt8(ascii: "="))
+        rest = rest.dropFirst(2)
+      } else {
+        name.append(byte)
+      }
+    }
+    return name
+  }
 
   /// The name is a constant: it says nothing that the records don't.
   private static func extendedHeader(_ records: [(key: [UInt8], value: [UInt8])]) -> [UInt8] {

@@ -99,9 +99,7 @@ enum TreeScanner {
           case "origin", "impure", "uuid": break
           default: throw LayersError.overlayMark(entry.path, attribute: text)
           }
-        } else if text == "security.capability" || text.hasPrefix("user.")
-          || text.hasPrefix("system.posix_acl_")
-        {
+        } else if LayerEntry.keeps(attribute: attribute) {
           entry.attributes.append(.init(name: attribute, value: value))
         }
       }

@@ -1,12 +1,16 @@
+package import Recipes
 package import Vocabulary
 
 /// What only the whole can say: which verb met which other thing in its way.
 package enum PipelineError: Failure {
+  /// Something went wrong with this step of a recipe.
+  case step(StepID, any Failure)
   case storeOfAnotherUser(path: String, uid: UInt32)
   case noSuchImage(String)
   case noSuchRecipe(name: String, lookedIn: [String])
   case noSuchVM(String)
   case vmExists(String)
+  case storeInUse(purpose: String, pid: Int32)
   case badVMName(String)
   case vmIsRunning(String)
   case vmIsNotRunning(String)
@@ -30,15 +34,17 @@ package enum PipelineError: Failure {
 
   package var kind: FailureKind {
     switch self {
+    case .step(_, let error): error.kind
     case .noSuchImage, .noSuchRecipe, .noSuchVM, .notBuilt, .noKernel: .notFound
-    case .vmExists, .vmIsRunning, .vmIsNotRunning, .workNotFetched, .holdsWork, .noWork:
+    case .vmExists, .vmIsRunning, .vmIsNotRunning, .workNotFetched, .storeInUse, .holdsWork,
+      .noWork:
       .inUse
     case .lockIsStale, .badVMName, .workspaceNotADirectory, .badVariable,
       .badDirectory:
       .badInput
     case .noRoom: .noSpace
-    case .guestProgramMissing: .missingHostTool
-    case .storeOfAnotherUser, .guestProgramChanged, .notStarted, .workspaceTransfer,
+    case .guestProgramMissing, .storeOfAnotherUser: .missingHostTool
+    case .guestProgramChanged, .notStarted, .workspaceTransfer,
       .unsafeRuntimeDirectory:
       .failed
     case .damagedConfiguration, .overlayMissing: .storeDamaged
@@ -47,12 +53,16 @@ package enum PipelineError: Failure {
 
   package var message: String {
     switch self {
+    case .step(let step, let error):
+      "step \(step.ordinal) of \"\(step.recipe)\": \(error.message)"
     case .storeOfAnotherUser(let path, let uid):
       "the store \"\(path)\" belongs to another user (uid \(uid))"
     case .noSuchImage(let name): "there is no image and no recipe \"\(name)\""
     case .noSuchRecipe(let name, let places):
       "there is no recipe \"\(name)\"; looked in \(places.joined(separator: ", "))"
     case .noSuchVM(let name): "there is no VM \"\(name)\""
+    case .storeInUse(let purpose, let pid):
+      "the store is in use by \"\(purpose)\" (process \(pid))"
     case .vmExists(let name): "there is a VM \"\(name)\" already"
     case .badVMName(let name):
       "\"\(name)\" is no name for a VM: small letters, digits and dashes, 63 at most, no dash first"
@@ -87,6 +97,7 @@ package enum PipelineError: Failure {
 
   package var hint: String? {
     switch self {
+    case .step(_, let error): error.hint
     case .storeOfAnotherUser: "choose a store of your own with --store or HUTCH_STORE"
     case .noSuchImage: "`hutch images` lists images; recipes are named by their file name or path"
     case .noSuchVM, .vmIsNotRunning: "`hutch vms` lists them"
@@ -109,6 +120,7 @@ package enum PipelineError: Failure {
 
   package var path: String? {
     switch self {
+    case .step(_, let error): error.path
     case .storeOfAnotherUser(let path, _), .guestProgramMissing(let path),
       .workspaceNotADirectory(let path):
       path

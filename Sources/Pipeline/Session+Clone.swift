@@ -43,13 +43,7 @@ extension Session {
     defer { lease.release() }
     var timings = Timings()
     let ready = try readyImage(request.image, mayBuild: request.mayBuild, lease, &timings)
-    let vms = try newVMs(request, ready, machineSize(of: ready, request.machine))
-    do {
-      try catalog.createVMs(vms)
-    } catch {
-      if case .nameTaken(let name) = error { throw PipelineError.vmExists(name) }
-      throw error
-    }
+    let vms = try createVMs(request, ready)
     // The rows are the clones. The files come from them and are made again where one is missing.
     for vm in vms {
       try writeOverlay(
@@ -58,10 +52,28 @@ extension Session {
     return try vms.map { try catalog.vm(named: $0.name) }
   }
 
+  private func createVMs(_ request: CloneRequest, _ ready: ReadyImage) throws -> [NewVM] {
+    let isUnnamed = request.name == nil
+    // A name that is free is found at once; all names are only asked for where it was not.
+    var taken = Set(try isUnnamed && request.count > 1 ? catalog.vms().map(\.name) : [])
+    while true {
+      let vms = newVMs(request, ready, besides: taken)
+      do {
+        try catalog.createVMs(vms)
+        return vms
+      } catch {
+        guard case .nameTaken(let name) = error else { throw error }
+        guard isUnnamed && request.count == 1 else { throw PipelineError.vmExists(name) }
+        taken = Set(try catalog.vms().map(\.name))
+      }
+    }
+  }
+
   private func newVMs(
-    _ request: CloneRequest, _ ready: ReadyImage, _ machine: MachineSize
-  ) throws -> [NewVM] {
-    var names = Set(try request.name == nil ? catalog.vms().map(\.name) : [])
+    _ request: CloneRequest, _ ready: ReadyImage, besides taken: Set<String>
+  ) -> [NewVM] {
+    let machine = machineSize(of: ready, request.machine)
+    var names = taken
     return (0..<request.count).map { index in
       let name: String
       if let wanted = request.name {

@@ -54,6 +54,9 @@ extension Session {
       let names = try Files.list("\(layout.root)/\(folder)").filter { $0 != "CACHEDIR.TAG" }
       found += names.map { "\(folder)/\($0)" }
     }
+    // Written aside under the catalog's write lock, under which these are moved away too.
+    found += try Files.list("\(layout.root)/blobs/sha256").filter { $0.hasSuffix(".tmp") }
+      .map { "blobs/sha256/\($0)" }
     return found
   }
 

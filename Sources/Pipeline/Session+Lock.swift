@@ -24,7 +24,7 @@ extension Session {
     if let before, before.kernel != nil, states.allSatisfy(\.isComplete) { return before }
     if isLocked { throw staleLock(chain, found, states, hasLock: before != nil) }
     return try report.stage("lock \(found.name)", &timings) {
-      let lock = try resolve(chain, states, before ?? parentLock(of: chain))
+      let lock = try resolve(chain, states, before ?? parentLock(of: chain), lease)
       try Files.write(found.lockPath, Array(lock.render().utf8))
       let added = lock.steps.flatMap(\.packages).count
       report(.note("locked \(added) packages in \"\(found.lockPath)\""))
@@ -67,14 +67,13 @@ extension Session {
   /// Steps that are locked stay as they are; apt answers for the others, one after the other,
   /// each knowing what the ones before it will have installed.
   private func resolve(
-    _ chain: RecipeChain, _ states: [LockState], _ before: Lock?
+    _ chain: RecipeChain, _ states: [LockState], _ before: Lock?, _ lease: Lease
   ) throws -> Lock {
     let resolver = try AptResolver(
       directory: layout.aptLists, sources: try AptSources.fromHost(), suite: chain.suite,
       architecture: .amd64)
     try resolver.refresh(olderThan: Self.listsMaximumAge, progress: show)
     let store = InputStore(directory: layout.inputs, ingest: layout.ingest)
-    let fetcher = InputFetcher(store: store, sources: try AptSources.fromHost())
     var status: [UInt8] = []
     var steps: [LockedStep] = []
     for (step, state) in zip(chain.steps, states) {
@@ -83,10 +82,14 @@ extension Session {
       if case .locked(let entry) = state {
         packages = entry.packages
       } else {
-        packages = try resolve(step.action, over: status, with: resolver)
+        do {
+          packages = try resolve(step.action, over: status, with: resolver)
+        } catch let error as InputsError {
+          throw PipelineError.step(step.id, error)
+        }
       }
       // Their own control files say what is installed afterwards and how old they are.
-      try fetcher.fetch(packages, progress: show)
+      try obtain(packages, lease)
       let summary = try PackageRepository.summary(packages, in: store)
       status += summary.status
       steps.append(
@@ -95,7 +98,7 @@ extension Session {
     return Lock(
       architecture: .amd64, recipes: LockedRecipe.all(of: chain),
       archives: try resolver.archives(), steps: steps,
-      kernel: try before?.kernel ?? lockKernel(resolver, fetcher, store))
+      kernel: try before?.kernel ?? lockKernel(resolver, store, lease))
   }
 
   private func resolve(
@@ -113,63 +116,11 @@ extension Session {
   }
 
   private func lockKernel(
-    _ resolver: AptResolver, _ fetcher: InputFetcher, _ store: InputStore
+    _ resolver: AptResolver, _ store: InputStore, _ lease: Lease
   ) throws -> LockedKernel {
     let packages = try resolver.resolveKernel(Self.kernelPackage).packages
-    try fetcher.fetch(packages, progress: show)
+    try obtain(packages, lease)
     return LockedKernel(
       date: try PackageRepository.summary(packages, in: store).date, packages: packages)
-  }
-
-  /// Everything that the steps take from outside is in the store afterwards, and kept for the
-  /// lease.
-  func fetchInputs(
-    of steps: [PlannedStep], _ lease: Lease, _ timings: inout Timings
-  ) throws {
-    try fetch(steps.flatMap(\.packages), lease, &timings)
-  }
-
-  func fetch(
-    _ packages: [LockedPackage], _ lease: Lease, _ timings: inout Timings
-  ) throws {
-    let store = InputStore(directory: layout.inputs, ingest: layout.ingest)
-    let fetcher = InputFetcher(
-      store: store,
-      // Asked for only where something is missing: a full store needs no mirror.
-      sources: packages.allSatisfy({ store.holds($0.digest, size: $0.size) })
-        ? AptSources(archive: [], security: []) : try AptSources.fromHost())
-    let missing = fetcher.missing(packages)
-    if !missing.isEmpty {
-      try report.stage("fetch \(missing.count) packages", &timings) {
-        try fetcher.fetch(packages, progress: show)
-      }
-    }
-    for package in Set(packages).sorted() { try record(package, lease) }
-  }
-
-  /// A fetched package in the catalog: it is kept while a tagged image was made from it.
-  private func record(_ package: LockedPackage, _ lease: Lease) throws {
-    let key = ObjectKey.input(package.digest)
-    let file = "inputs/sha256/\(package.digest.hex)"
-    guard try catalog.find(key, lease) == nil else { return }
-    guard try catalog.beginWriting(key, files: [file], lease) == .write else { return }
-    var publication = Publication(
-      size: package.size,
-      allocated: ByteCount(Files.status(layout.input(package.digest))?.allocated ?? 0))
-    publication.digest = package.digest
-    publication.detail =
-      JSON.object([
-        "name": .string(package.name), "version": .string(package.version),
-        "path": .string(package.path),
-      ]).description
-    // The file has its place already; the fetcher verified and synced it.
-    try catalog.publish(key, publication, lease) {}
-  }
-
-  func show(_ progress: InputProgress) {
-    switch progress {
-    case .note(let text): report(.line(text))
-    case .fetched(let bytes, let total, _, _): report(.bytes(done: bytes, total: total))
-    }
   }
 }

@@ -60,7 +60,7 @@ extension Session {
   private func makeDisk(
     of image: ImageRecord, _ date: SourceDate, _ lease: Lease, _ timings: inout Timings
   ) throws -> StoredDisk {
-    let formatter = try MergedTreeFormatter().formatterKey
+    let formatter = try formatterKey()
     let key = ObjectKey.disk(image.chain, formatter: formatter)
     // One chain may have disks of several formatters; their names must differ.
     let name = String(Digest.of("\(key)").hex.prefix(32)) + ".raw"
@@ -96,6 +96,22 @@ extension Session {
       }
     }
   }
+
+  /// Asking the formatter for its version takes longer than making a clone, so the catalog
+  /// remembers it.
+  private func formatterKey() throws -> String {
+    let signature = try MergedTreeFormatter.signature()
+    if let known = try catalog.fact(Self.formatterFact)?.split(separator: "\n"), known.count == 2,
+      known[0] == signature
+    {
+      return String(known[1])
+    }
+    let key = try MergedTreeFormatter().formatterKey
+    try catalog.setFact(Self.formatterFact, "\(signature)\n\(key)")
+    return key
+  }
+
+  private static let formatterFact = "formatter"
 
   /// What was asked for, else what the recipe says, else enough for a shell.
   func machineSize(of ready: ReadyImage, _ wishes: MachineWishes) -> MachineSize {

@@ -28,8 +28,8 @@ extension Session {
     let layer = try report.stage(title, &timings) {
       try withJobDirectory { directory in
         let job = try self.job(
-          step, of: chain, over: layers, in: directory, request, lease)
-        let answer = try workers.perform(.step(job)) { report(.line($0)) }
+          step, of: chain, over: layers, in: directory, lease)
+        let answer = try perform(job, step, request)
         return try publish(try PackedLayer(answer: answer), of: job, lease, clock)
       }
     }
@@ -41,11 +41,25 @@ extension Session {
     return layer
   }
 
+  private func perform(
+    _ job: StepJob, _ step: PlannedStep, _ request: BuildRequest
+  ) throws -> JSON {
+    do {
+      return try workers.perform(.step(job)) { report(.line($0)) }
+    } catch let error as BuildingError {
+      if error.kind == .failed, request.opensShellOnFailure {
+        for line in error.message.split(separator: "\n") { report(.note(String(line))) }
+        try workers.openShell(in: job)
+      }
+      throw PipelineError.step(step.id, error)
+    }
+  }
+
   // MARK: What a worker needs
 
   private func job(
     _ step: PlannedStep, of chain: RecipeChain, over layers: [DiffID], in directory: String,
-    _ request: BuildRequest, _ lease: Lease
+    _ lease: Lease
   ) throws -> StepJob {
     try makeTrees(of: layers, lease)
     // As many steps as there are layers came before this one.
@@ -55,8 +69,7 @@ extension Session {
       directory: directory + "/job", date: step.date,
       environment: chain.environment(through: recipe),
       work: try work(step, chain.recipes[recipe], in: directory), hasNetwork: step.options.network,
-      seconds: step.options.timeoutSeconds.map { Int($0) },
-      opensShell: request.opensShellOnFailure)
+      seconds: step.options.timeoutSeconds.map { Int($0) })
   }
 
   private func work(
@@ -171,7 +184,7 @@ extension Session {
       var publication = Publication(
         size: packed.tableSize, allocated: ByteCount(Files.status(job.tableFile)?.allocated ?? 0))
       publication.digest = packed.table
-      publication.edges = [Edge("layer", .layer(packed.layer))]
+      // No edge back to the layer: each would keep the other, and neither could ever go.
       publication.softEdges = [
         SoftEdge("toc", holder: .layer(packed.layer), wanted: .toc(packed.layer))
       ]

@@ -22,6 +22,12 @@ package struct StoreLayout: Sendable, Hashable {
   package var accelerator: String { root + "/accelerator.json" }
   package var aptLists: String { root + "/ingest/apt" }
 
+  /// Everything that may stand in a store, beside the catalog's own files.
+  static let entries: Set<String> = [
+    "oci-layout", "index.json", "index.lock", "blobs", "inputs", "trees", "disks", "vms",
+    "leases", "boot", "ingest", "trash", "locks", "accelerator.json",
+  ]
+
   private var directories: [String] {
     [
       inputs, trees, disks, virtualMachines, leases, boot, ingest, trash, locks,
@@ -39,6 +45,8 @@ package struct StoreLayout: Sendable, Hashable {
       guard status.uid == HostEnvironment.current.userID else {
         throw PipelineError.storeOfAnotherUser(path: root, uid: status.uid)
       }
+      // Else the catalog's first write would say so, in SQLite's words.
+      try Files.requireWritable(root)
     } else {
       try Files.makeDirectories(root, mode: 0o755)
     }

@@ -1,4 +1,5 @@
 internal import GuestProtocol
+internal import Host
 
 /// What applying a change set does, worked out from the change set and the snapshot alone.
 struct ChangePlan: Sendable {
@@ -25,6 +26,12 @@ struct ChangePlan: Sendable {
     /// Whether a whole directory makes place for something else.
     var replacesDirectory: Bool {
       before?.kind == .directory && action != .directory && action != .remove
+    }
+
+    /// Whether a directory that is there may be one that applying made and could not finish: its
+    /// owner may still do what the owner may not in the end.
+    func isUnfinished(_ now: FileStatus) -> Bool {
+      action == .directory && now.kind == .directory && now.mode & ~mode & 0o700 != 0
     }
 
     var changesModeOnly: Bool { before?.kind == .directory && action == .directory }

@@ -34,6 +34,8 @@ struct ChangeView {
   var repositories: [Int?] = []
   /// The outermost of their paths, sorted.
   var repositoryPaths: [[UInt8]] = []
+  /// What the directories, by index into `nodes` (nil: the top), hold of a repository.
+  private var marks: [Int?: RepositoryMarks] = [:]
   private var impliedBytes = 0
 
   /// Directories that a change set may leave to be guessed: an honest guest does that only below
@@ -47,7 +49,6 @@ struct ChangeView {
 
   /// Walks both side by side.
   mutating func merge() throws(WorkspacesError) {
-    var marks: [Int?: RepositoryMarks] = [:]
     // Directories on the way to the current path, as indices into `nodes`.
     var open: [Int] = []
     // Everything of the snapshot below this is gone.
@@ -87,8 +88,7 @@ struct ChangeView {
       if !node.isGone {
         while let last = open.last, !Paths.isBelow(path, nodes[last].path) { open.removeLast() }
         if node.member != nil { try addParents(of: path, &open) }
-        let mark = RepositoryMarks(name: Paths.name(path))
-        if !mark.isEmpty { marks[open.last, default: []].formUnion(mark) }
+        note(path, in: open.last)
       }
       nodes.append(node)
       if !node.isGone, kind == .directory || (kind == nil && isDirectory(before: node)) {
@@ -96,6 +96,11 @@ struct ChangeView {
       }
     }
     repositories = marks.filter { $0.value.isRepository }.map(\.key)
+  }
+
+  private mutating func note(_ path: [UInt8], in directory: Int?) {
+    let mark = RepositoryMarks(name: Paths.name(path))
+    if !mark.isEmpty { marks[directory, default: []].formUnion(mark) }
   }
 
   func isDirectory(before node: Node) -> Bool {
@@ -118,7 +123,9 @@ struct ChangeView {
       guard impliedBytes <= Self.impliedLimit else {
         throw .refused(path: path, reason: .noParent)
       }
-      nodes.append(Node(path: [UInt8](parent[..<end]), isImplied: true))
+      let missing = [UInt8](parent[..<end])
+      note(missing, in: open.last)
+      nodes.append(Node(path: missing, isImplied: true))
       open.append(nodes.count - 1)
     }
   }

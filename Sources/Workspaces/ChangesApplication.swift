@@ -77,10 +77,13 @@ struct ChangesApplication {
     }
   }
 
+  /// Whether it is ours to finish.
   private func make(_ step: ChangePlan.Step) throws -> Bool {
     let folder = try parent(of: step)
     let name = Paths.name(step.path)
-    if let status = try tree.status(step.path), status.kind == .directory { return false }
+    if let status = try tree.status(step.path), status.kind == .directory {
+      return step.isUnfinished(status)
+    }
     try Self.step(step.path) { () throws(HostError) in
       try folder.descriptor.makeDirectory(name, mode: step.mode | 0o700)
     }

@@ -86,7 +86,9 @@ struct WorkspaceInspection {
     guard let now else { return judgeAbsent(step) }
     let asSent = try isAsSent(step, now)
     if case .directory = step.action, now.kind == .directory {
-      guard let before = step.before, before.kind == .directory else { return .done }
+      guard let before = step.before, before.kind == .directory else {
+        return step.isUnfinished(now) ? .pending : .done
+      }
       if now.mode == step.mode { return .done }
       return now.mode == before.mode ? .pending : .conflict(.changed)
     }

@@ -1,1 +1,0 @@
-// This stage's tests are being written.

@@ -1,0 +1,105 @@
+import Glibc
+import Host
+import Testing
+import Vocabulary
+
+extension EndToEnd {
+  @Suite struct LifeTests {
+    private let place = Place.current
+
+    @Test func `a VM keeps its files from start to start`() throws {
+      let made = try place.hutch("clone", "base", "keeper", "--cpus", "1", "--format", "json")
+      #expect(try made.items("vms").first?["state"] == .string("created"))
+      #expect(try place.hutch("start", "keeper").text == "keeper\n")
+      #expect(try place.state(of: "keeper") == "running")
+      #expect(try place.hutch("exec", "keeper", "--", "sh", "-c", "echo kept > ~/kept").status == 0)
+      #expect(
+        try place.hutch("exec", "keeper", "sudo", "sh", "-c", "echo said > /dev/console").status
+          == 0)
+      #expect(try place.hutch("logs", "keeper").text.contains("said"))
+      #expect(try place.hutch("stop", "keeper").status == 0)
+      #expect(try place.state(of: "keeper") == "stopped")
+      let asleep = try place.hutch("exec", "keeper", "--", "true")
+      #expect(asleep.status == 125)
+      #expect(asleep.error.contains("\"keeper\" is not running\nhint: "))
+      #expect(try place.hutch("start", "keeper").status == 0)
+      #expect(try place.hutch("exec", "keeper", "--", "cat", "kept").text == "kept\n")
+      #expect(try place.hutch("stop", "keeper").status == 0)
+      #expect(try place.store.users().isEmpty)
+    }
+
+    @Test func `a running VM serves many at once and is not removed by mistake`() throws {
+      #expect(try place.hutch("start", "base", "--name", "busy", "--cpus", "1").status == 0)
+      // Each waits for a file of the other's.
+      let commands = [("a", "b"), ("b", "a")].map { mine, other in
+        "touch ~/\(mine); while ! [ -e ~/\(other) ]; do sleep 0.05; done; echo \(mine)"
+      }
+      let running = try commands.map { try place.start("exec", "busy", "--", "sh", "-c", $0) }
+      #expect(try running.map { try $0.finish(milliseconds: 30_000).text } == ["a\n", "b\n"])
+      #expect(try place.hutch("exec", "busy", "--", "sh", "-c", "exit 9").status == 9)
+      let again = try place.hutch("start", "busy")
+      #expect(again.status == 4)
+      #expect(again.error.contains("hint: `hutch stop busy` first"))
+      let refused = try place.hutch("rm", "busy")
+      #expect(refused.status == 4)
+      #expect(refused.error.contains("\"busy\" is running\nhint: "))
+      #expect(try place.hutch("exec", "busy", "--", "true").status == 0)
+      #expect(try place.hutch("rm", "--force", "busy").status == 0)
+      #expect(try place.vm("busy") == nil)
+      #expect(try place.store.leftovers().isEmpty)
+      #expect(try place.store.users().isEmpty)
+    }
+
+    @Test func `a VM whose supervisor is killed has crashed, and starts again`() throws {
+      #expect(try place.hutch("start", "base", "--name", "orphan", "--cpus", "1").status == 0)
+      _ = try place.hutch("exec", "orphan", "--", "sh", "-c", "echo kept > ~/kept; sync")
+      let found = try place.judge("pgrep", "-f", "internal-supervisor \(place.store.path) orphan")
+      let supervisor = try #require(Int32(found.split(separator: "\n").first ?? ""))
+      #expect(kill(supervisor, SIGKILL) == 0)
+      var tries = 0
+      while try !place.store.users().isEmpty && tries < 50 {
+        Clock.pause(milliseconds: 100)
+        tries += 1
+      }
+      #expect(try place.store.users().isEmpty, "the emulator goes with its supervisor")
+      #expect(try place.state(of: "orphan") == "crashed")
+      #expect(try place.hutch("start", "orphan").status == 0)
+      #expect(try place.hutch("exec", "orphan", "--", "cat", "kept").text == "kept\n")
+    }
+
+    @Test func `a VM's name must be free and fit to be a host name`() throws {
+      #expect(try place.hutch("clone", "base", "taken").status == 0)
+      for arguments in [
+        ["clone", "base", "taken"], ["start", "base", "--name", "taken"],
+      ] {
+        let refused = try place.program.run(arguments)
+        #expect(refused.status == 4)
+        #expect(refused.error.contains("there is a VM \"taken\" already\nhint: "))
+      }
+      #expect(try place.hutch("run", "--name", "taken", "base", "--", "true").status == 125)
+      for name in ["Taken", "-a", "a_b", "a/b", "..", "a.b", String(repeating: "a", count: 64), ""]
+      {
+        let refused = try place.hutch("clone", "--", "base", name)
+        #expect(refused.status == 5, "\(name): \(refused.error)")
+      }
+      #expect(try place.hutch("vms", "--format", "json").items("vms").count == 1)
+      for verb in ["stop", "rm", "logs", "sync"] {
+        #expect(try place.hutch(verb, "nobody").status == 3)
+      }
+    }
+
+    @Test func `clones are made in numbers, each a small file`() throws {
+      let made = try place.hutch("clone", "base", "many", "--count", "20").text
+      #expect(made == (1...20).map { "many-\($0)\n" }.joined())
+      let unnamed = try place.hutch("clone", "base", "--count", "5").text.split(separator: "\n")
+      #expect(Set(unnamed).count == 5)
+      #expect(unnamed.allSatisfy { $0.hasPrefix("base-") })
+      #expect(try Files.list(place.store.path + "/vms").count == 25)
+      let used = try place.judge("du", "-sk", place.store.path + "/vms")
+      #expect(Int(used.prefix { $0.isNumber }) ?? .max <= 25 * 24 + 4)
+      let names = try Files.list(place.store.path + "/vms")
+      #expect(try place.program.run(["rm"] + names).status == 0)
+      #expect(try place.store.leftovers().isEmpty)
+    }
+  }
+}

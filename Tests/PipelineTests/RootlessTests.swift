@@ -1,0 +1,59 @@
+import Host
+import Testing
+import Vocabulary
+
+extension EndToEnd {
+  /// A user who is not root, with subordinate ids, that exists only in a mount namespace: the
+  /// machine's own users stay as they are.
+  @Suite struct RootlessTests {
+    private let place = Place.current
+
+    /// Enters the place of that user. The checkout may be where only root gets to, so what is
+    /// needed is shown below `/mnt`.
+    private var script: String {
+      """
+      for file in passwd group subuid subgid; do cp /etc/$file users-$file; done
+      echo 'hutch-test:x:54321:54321::/mnt/home:/bin/sh' >> users-passwd
+      echo 'hutch-test:x:54321:' >> users-group
+      echo 'hutch-test:3000000:65536' > users-subuid
+      echo 'hutch-test:3000000:65536' > users-subgid
+      for file in passwd group subuid subgid; do
+        touch /etc/$file
+        mount --bind users-$file /etc/$file
+      done
+      mkdir -p rootless/home
+      chown -R 54321:54321 rootless
+      prefix=$(dirname "$(dirname "$0")")
+      here=$PWD
+      mount -t tmpfs -o mode=0755 none /mnt
+      mkdir /mnt/hutch /mnt/home
+      mount --bind "$prefix" /mnt/hutch
+      mount --bind "$here/rootless" /mnt/home
+      unset XDG_RUNTIME_DIR
+      export HOME=/mnt/home HUTCH_STORE=/mnt/home/store
+      cd /mnt/home
+      setpriv --reuid 54321 --regid 54321 --clear-groups /mnt/hutch/bin/hutch "$@"
+      """
+    }
+
+    @Test(.asRoot, .with("setpriv", "newuidmap"))
+    func `root and somebody else build the same image, and it runs for both`() throws {
+      // With the same lock; what it names need not be fetched twice.
+      for folder in ["inputs", "locks"] {
+        try Files.makeDirectories(place.directory + "/rootless/store")
+        try place.judge("cp", "-r", "\(place.store.path)/\(folder)", "rootless/store/")
+      }
+      let built = try place.program.run(["build", "base", "--format", "json"], after: script)
+      let build = try #require(try built.items("builds").first)
+      #expect(build["steps_run"] == .integer(3))
+      #expect(build["image"] == place.store.firstBuilds[0]["image"])
+      let ran = try place.program.run(
+        ["run", "base", "--cpus", "1", "--", "cat", "/etc/hostname"], after: script)
+      #expect(ran.status == 0, "\(ran.error)")
+      let left = try place.judge(
+        "find", "rootless/store/vms", "rootless/store/trash", "-mindepth", "1")
+      #expect(left.isEmpty)
+      #expect(try place.judge("find", "rootless/store/trees", "-uid", "0").isEmpty)
+    }
+  }
+}
