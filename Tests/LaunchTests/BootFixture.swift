@@ -62,8 +62,11 @@ struct BootFixture: Sendable {
     }
   }
 
-  /// Built anew when its sources are newer.
+  /// The one of the program under test; else built, and built anew when its sources are newer.
   private static func guestProgram() throws -> String {
+    if let tested = HostEnvironment.current["HUTCH_UNDER_TEST"] {
+      return Files.parent(of: Files.parent(of: tested)) + "/libexec/hutch/guest"
+    }
     let program = cache + "/guest"
     let built = Files.status(program)?.modified ?? 0
     var newest: Int64 = 0

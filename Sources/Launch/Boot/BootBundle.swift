@@ -9,6 +9,12 @@ package struct BootBundle: Sendable, Hashable {
   /// `uname -r`.
   package let kernelRelease: String
 
+  package init(id: Digest, directory: String, kernelRelease: String) {
+    self.id = id
+    self.directory = directory
+    self.kernelRelease = kernelRelease
+  }
+
   package var kernel: String { directory + "/vmlinux" }
   package var initrd: String { directory + "/initrd" }
 
