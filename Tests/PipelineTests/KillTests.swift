@@ -12,12 +12,11 @@ extension EndToEnd {
 
     /// Processes end a moment after the one that they die with.
     private func expectNobody(_ moment: String) throws {
-      var tries = 0
-      while try !place.store.users().isEmpty && tries < 50 {
+      var users = try place.store.users()
+      for _ in 0..<50 where !users.isEmpty {
         Clock.pause(milliseconds: 40)
-        tries += 1
+        users = try place.store.users()
       }
-      let users = try place.store.users()
       #expect(users.isEmpty, "\(moment): \(users)")
     }
 

@@ -60,14 +60,16 @@ struct Store: Sendable {
 
   /// Processes that have a file below the store open, or name it.
   func users() throws -> String {
+    // A pattern that does not match itself: the path must not stand in the command line of whoever
+    // looks for it.
     let script = """
-      find /proc/[0-9]*/fd -lname "$1/*" 2>/dev/null
-      grep -lsF "$1" /proc/[0-9]*/cmdline | grep -v -e "/$$/" -e /self/
+      rest=${store#/}
+      find /proc/[0-9]*/fd -lname "[/]$rest/*" 2>/dev/null
+      grep -ls "[/]$rest" /proc/[0-9]*/cmdline
       true
       """
-    // The path must not stand in the command line of whoever looks for it.
     return try Processes.runChecked(
-      Command("sh", ["-c", "read store; set -- \"$store\"; \(script)"]),
+      Command("sh", ["-c", "read store; \(script)"]),
       input: Array((path + "\n").utf8)
     ).text
   }
