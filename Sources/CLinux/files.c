@@ -238,3 +238,5 @@ int32_t hutch_lock(int32_t descriptor, int32_t exclusive, int32_t wait) {
   int operation = (exclusive ? LOCK_EX : LOCK_SH) | (wait ? 0 : LOCK_NB);
   return OR_ERRNO(flock(descriptor, operation));
 }
+
+int32_t hutch_unlock(int32_t descriptor) { return OR_ERRNO(flock(descriptor, LOCK_UN)); }

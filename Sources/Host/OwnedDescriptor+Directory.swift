@@ -164,6 +164,13 @@ extension OwnedDescriptor {
     return false
   }
 
+  /// Gives the lock back at once, also where a child process that was just made still holds a copy
+  /// of the descriptor.
+  package func unlock() {
+    // Of an open descriptor it can't fail.
+    _ = hutch_unlock(raw)
+  }
+
   /// What is still free for us on the file system of this directory.
   package func freeSpace() throws(HostError) -> ByteCount {
     try Files.freeSpace("/proc/self/fd/\(raw)")

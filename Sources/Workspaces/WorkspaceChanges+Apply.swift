@@ -15,6 +15,7 @@ extension WorkspaceChanges {
     let tree = try WorkspaceTree(directory)
     let isOurs = try at([]) { () throws(HostError) in try tree.top.descriptor.lock() }
     guard isOurs else { throw WorkspacesError.busy(path: directory) }
+    defer { tree.top.descriptor.unlock() }
     let states = try inspect(tree)
     try WorkspacePermissions(tree).check(plan, states)
     let staging = try WorkspaceStaging(tree, file)
@@ -22,6 +23,20 @@ extension WorkspaceChanges {
     try staging.write(plan, states)
     if durable { try at([]) { () throws(HostError) in try tree.top.descriptor.syncFileSystem() } }
     // Writing took its time; whoever worked in the directory meanwhile is heard.
+    let later = try lookAgain(directory, since: states)
+    try ChangesApplication(try WorkspaceTree(directory), staging).apply(plan, later)
+    if durable {
+      try ChangesApplication.step([]) { () throws(HostError) in
+        try tree.top.descriptor.syncFileSystem()
+      }
+    }
+  }
+
+  /// How far the directory is now: no step that was done and has nothing written aside is open
+  /// again.
+  func lookAgain(
+    _ directory: String, since states: [WorkspaceInspection.State]
+  ) throws -> [WorkspaceInspection.State] {
     let later = try WorkspaceInspection(plan, file, try WorkspaceTree(directory))
     var conflicts = later.conflicts
     for (step, (first, second)) in zip(plan.steps, zip(states, later.states))
@@ -29,12 +44,7 @@ extension WorkspaceChanges {
       conflicts.append(WorkspaceConflict(path: step.path, reason: .changed))
     }
     guard conflicts.isEmpty else { throw WorkspacesError.conflict(conflicts) }
-    try ChangesApplication(try WorkspaceTree(directory), staging).apply(plan, later.states)
-    if durable {
-      try ChangesApplication.step([]) { () throws(HostError) in
-        try tree.top.descriptor.syncFileSystem()
-      }
-    }
+    return later.states
   }
 
   private func inspect(_ tree: WorkspaceTree) throws -> [WorkspaceInspection.State] {

@@ -174,6 +174,38 @@ struct ConflictTests {
     #expect(try place.listing() == before)
   }
 
+  @Test func `what the host changes while content is written aside is a conflict too`() throws {
+    let place = try Workplace()
+    try Self.prepare(place)
+    let changes = try place.changes {
+      try $0.file("file", "guest")
+      try $0.file("new", "guest")
+    }
+    try place.file("new", "guest")
+    let states = try WorkspaceInspection(
+      changes.plan, changes.file, try WorkspaceTree(place.tree)
+    ).states
+    #expect(states == [.pending, .done])
+    #expect(try changes.lookAgain(place.tree, since: states) == states)
+    // Done by the host alone, and undone: nothing is written aside for it.
+    try Self.remove(place, "new")
+    try place.file("file", "host")
+    let error = try failure { try changes.lookAgain(place.tree, since: states) }
+    guard case .conflict(let conflicts) = error else { throw error }
+    #expect(conflicts.lines == ["file changed", "new changed"])
+  }
+
+  @Test func `a directory is free again once changes are applied, whoever holds copies`() throws {
+    let place = try Workplace()
+    let changes = try place.changes { try $0.file("a", "x") }
+    let held = try OwnedDescriptor.open(place.tree, .directory)
+    #expect(try held.lock())
+    let copy = try held.duplicate()
+    held.unlock()
+    try changes.apply(to: place.tree, durable: false)
+    #expect(try copy.lock())
+  }
+
   @Test func `a directory that somebody applies changes to is busy`() throws {
     let place = try Workplace()
     let changes = try place.changes { try $0.file("a", "x") }

@@ -65,6 +65,7 @@ int32_t hutch_sync_file_system(int32_t descriptor);
 int32_t hutch_may_change(int32_t directory);
 // flock(2); wait = 0 gives -EWOULDBLOCK when somebody else holds it.
 int32_t hutch_lock(int32_t descriptor, int32_t exclusive, int32_t wait);
+int32_t hutch_unlock(int32_t descriptor);
 
 // --- the process -------------------------------------------------------------------------------
 
