@@ -49,6 +49,13 @@ struct Store: Sendable {
     }
   }
 
+  /// What came since, with a plus, and what went, with a minus.
+  func difference(from before: [String]) throws -> [String] {
+    let now = Set(try contents())
+    return now.subtracting(before).sorted().map { "+\($0)" }
+      + Set(before).subtracting(now).sorted().map { "-\($0)" }
+  }
+
   /// What only work under way may leave: unfinished writes, deletions, leases, VMs. The package
   /// lists of apt and the lock of migrations stay for the next command.
   func leftovers() throws -> [String] {
