@@ -39,7 +39,14 @@ extension Catalog {
           lastUsedAt: row[5]))
     }
     let numbers = Numbering(input.nodes.map(\.id))
-    input.hard = try edges("SELECT holder, needed FROM edge", numbers, database)
+    // A manifest names encodings of layers; what it needs are the layers.
+    input.hard =
+      try edges("SELECT holder, needed FROM edge", numbers, database)
+      + edges(
+        """
+        SELECT manifest, object
+        FROM manifest_blob JOIN encoding ON encoding.id = manifest_blob.encoding
+        """, numbers, database)
     input.soft = try edges("SELECT holder, wanted FROM soft_edge", numbers, database)
     input.abandoned = try abandoned(database, now: now, grace: grace)
     input.roots = try roots(numbers, leavingOut: Set(input.abandoned.map(\.id)), database)

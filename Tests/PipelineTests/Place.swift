@@ -92,6 +92,8 @@ final class Place: Sendable {
     for tag in names("images", "tags") where tag != "base" && tag != "python" {
       _ = try? program.run(["untag", tag])
     }
+    // What killed processes left, and what only this test's images needed.
+    _ = try? program.run(["gc", "--now"])
     // A test may have made directories that it can't enter.
     _ = try? Processes.run(Command("rm", ["-rf", directory]))
   }

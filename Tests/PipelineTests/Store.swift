@@ -49,6 +49,13 @@ struct Store: Sendable {
     }
   }
 
+  /// What came since, with a plus, and what went, with a minus.
+  func difference(from before: [String]) throws -> [String] {
+    let now = Set(try contents())
+    return now.subtracting(before).sorted().map { "+\($0)" }
+      + Set(before).subtracting(now).sorted().map { "-\($0)" }
+  }
+
   /// What only work under way may leave: unfinished writes, deletions, leases, VMs. The package
   /// lists of apt and the lock of migrations stay for the next command.
   func leftovers() throws -> [String] {
@@ -60,14 +67,16 @@ struct Store: Sendable {
 
   /// Processes that have a file below the store open, or name it.
   func users() throws -> String {
+    // A pattern that does not match itself: the path must not stand in the command line of whoever
+    // looks for it.
     let script = """
-      find /proc/[0-9]*/fd -lname "$1/*" 2>/dev/null
-      grep -lsF "$1" /proc/[0-9]*/cmdline | grep -v -e "/$$/" -e /self/
+      rest=${store#/}
+      find /proc/[0-9]*/fd -lname "[/]$rest/*" 2>/dev/null
+      grep -ls "[/]$rest" /proc/[0-9]*/cmdline
       true
       """
-    // The path must not stand in the command line of whoever looks for it.
     return try Processes.runChecked(
-      Command("sh", ["-c", "read store; set -- \"$store\"; \(script)"]),
+      Command("sh", ["-c", "read store; \(script)"]),
       input: Array((path + "\n").utf8)
     ).text
   }
