@@ -23,7 +23,7 @@ import Vocabulary
     let io = SessionIO(
       input: FunctionSource(bytes), output: FunctionSink { back += $0 },
       error: MemorySink(limit: 100))
-    #expect(try vm.run(.exec("cat"), io: io, milliseconds: 60_000) == .exited(0))
+    #expect(try vm.run(.exec("cat"), io: io, milliseconds: 60_000).outcome == .exited(0))
     #expect(back == bytes)
 
     #expect(try vm.ask(.shell("echo kept > /file; sync")).outcome == .exited(0))

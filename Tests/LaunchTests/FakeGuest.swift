@@ -29,7 +29,17 @@ final class RawGuest {
   /// As much as fits; whether all did.
   @discardableResult
   func send(_ bytes: [UInt8], _ port: GuestPort = .control) -> Bool {
-    (try? (port == .control ? control : streams).writeAll(bytes)) != nil
+    switch port {
+    case .control: (try? control.writeAll(bytes)) != nil
+    case .streams: (try? streams.writeAll(bytes)) != nil
+    }
+  }
+
+  private func read(_ port: GuestPort) -> [UInt8]? {
+    switch port {
+    case .control: try? control.read(upTo: 1 << 20)
+    case .streams: try? streams.read(upTo: 1 << 20)
+    }
   }
 
   func say(_ message: Message, on stream: UInt32 = 0) {
@@ -66,9 +76,7 @@ final class RawGuest {
   /// What the host said so far.
   func hear(_ port: GuestPort = .control) throws -> [Frame] {
     var frames: [Frame] = []
-    while let bytes = try? (port == .control ? control : streams).read(upTo: 1 << 20),
-      !bytes.isEmpty
-    {
+    while let bytes = read(port), !bytes.isEmpty {
       var rest = bytes[...]
       while !rest.isEmpty {
         let frame =
@@ -93,7 +101,7 @@ final class RawGuest {
 final class Witness: StreamEndpoint {
   private(set) var events: [StreamEvent] = []
   /// Passes output on at once, as a quick reader would.
-  var consumes: GuestConnection?
+  weak var consumes: GuestConnection?
 
   func streamReceived(_ event: StreamEvent, on stream: UInt32) {
     events.append(event)

@@ -121,7 +121,7 @@ package final class GuestConnection {
     states = [:]
   }
 
-  /// Gives the other side up, and lets it see that.
+  /// Gives the other side up; it sees that when this object goes.
   package func abandon() { close() }
 
   // MARK: Sending

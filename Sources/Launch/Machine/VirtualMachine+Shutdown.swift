@@ -15,16 +15,11 @@ extension VirtualMachine {
   /// `LaunchError.stopped` once the machine is off. Asking twice changes nothing.
   package func beginShutdown(graceMilliseconds: Int) {
     guard ladder == nil else { return }
-    timings.shutdownAsked = Clock.monotonic()
     ladder = ShutdownLadder(self, graceMilliseconds: graceMilliseconds)
   }
 
   /// As far as it is by now; `nil` while it goes on, or if nobody asked for it.
-  func stepShutdown() -> Shutdown? {
-    guard let how = ladder?.step(self) else { return nil }
-    if timings.off == nil { timings.off = Clock.monotonic() }
-    return how
-  }
+  func stepShutdown() -> Shutdown? { ladder?.step(self) }
 
   /// Asks the guest, which has `graceMilliseconds` for what still runs and five seconds more;
   /// then the emulator, two seconds; then SIGTERM, one second; then SIGKILL. The VM is gone

@@ -117,19 +117,6 @@ package final class VirtualMachine: GuestLink {
     }
   }
 
-  /// Runs a command and notes its times.
-  package func run(
-    _ request: OpenRequest, io: SessionIO, milliseconds: Int? = nil
-  ) throws -> SessionOutcome {
-    let link: any GuestLink = self
-    let (outcome, times) = try link.run(request, io: io, milliseconds: milliseconds)
-    timings.add(times)
-    return outcome
-  }
-
-  /// Takes the times of a command that ran over another link to this machine.
-  package func note(_ times: SessionTimes) { timings.add(times) }
-
   // MARK: The loop
 
   package func watch(_ set: inout PollSet) {
