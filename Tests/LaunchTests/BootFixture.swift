@@ -14,7 +14,7 @@ struct BootFixture: Sendable {
   /// A raw ext4 with a static BusyBox.
   let root: String
   let emulator: Emulator
-  /// For disks and sockets of VMs.
+  /// For disks of VMs.
   let work: String
 
   /// Why there is none, in a word or two.
@@ -53,7 +53,8 @@ struct BootFixture: Sendable {
       let digest = Digest.of(try Files.read(kernel, limit: 256 << 20))
       let bundle = try BootBundle.make(
         kernelPackage: kernel, digest: digest, guestProgram: guest, in: cache + "/boot")
-      let work = "/tmp/hutch-launch-\(Hex.encode(Randomness.bytes(4)))"
+      let scratch = HostEnvironment.current["HUTCH_TEST_SCRATCH"] ?? "/tmp"
+      let work = "\(scratch)/hutch-launch-\(Hex.encode(Randomness.bytes(4)))"
       try Files.makeDirectories(work, mode: 0o700)
       return BootFixture(
         bundle: bundle, root: try rootDisk(), emulator: try Emulator.find(), work: work)
