@@ -6,16 +6,11 @@ extension EndToEnd {
   @Suite struct IsolationTests {
     private let place = Place.current
 
-    /// Content and holes of the one disk of `base`, without reading 64 GiB of zeros. Synced first:
-    /// what the file system has not placed yet, it shows as holes of another shape.
-    private func diskDigest() throws -> String {
-      try place.judge(
-        "sh", "-c", "sync; tar --sparse -C '\(place.store.path)/disks' -cf - . | sha256sum")
-    }
-
-    @Test func `two clones share a disk and see nothing of each other`() throws {
+    @Test(.with("qemu-img"))
+    func `two clones share a disk and see nothing of each other`() throws {
       for name in ["left", "right"] { #expect(try place.hutch("clone", "base", name).status == 0) }
-      let before = try diskDigest()
+      let disks = place.store.path + "/disks"
+      try place.judge("cp", "-r", "--sparse=always", disks, "before")
       let starts = try ["left", "right"].map { try place.start("start", $0) }
       for start in starts { #expect(try start.finish().status == 0) }
       var identities: Set<String> = []
@@ -37,9 +32,15 @@ extension EndToEnd {
       }
       #expect(identities.count == 4, "each has a machine ID and a host key of its own")
       for name in ["left", "right"] { _ = try place.hutch("rm", "--force", name) }
-      #expect(try diskDigest() == before)
-      let writable = try place.judge(
-        "find", place.store.path + "/disks", "-name", "*.raw", "-not", "-perm", "0444")
+      let names = try Files.list(disks).filter { $0.hasSuffix(".raw") }
+      #expect(!names.isEmpty)
+      for disk in names {
+        // Contents alone: where a file has holes depends on what of it is in memory.
+        try place.judge(
+          "qemu-img", "compare", "-q", "-f", "raw", "-F", "raw", "before/\(disk)",
+          "\(disks)/\(disk)")
+      }
+      let writable = try place.judge("find", disks, "-name", "*.raw", "-not", "-perm", "0444")
       #expect(writable.isEmpty)
     }
 
