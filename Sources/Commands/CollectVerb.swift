@@ -25,35 +25,41 @@ struct CollectVerb: ParsableCommand {
         .init(dryRun ? "would go" : "went"), .init("why"), .init("bytes", alignsRight: true),
       ],
       nothing: "nothing to remove")
-    for candidate in outcome.going {
-      listing.add(
-        [candidate.subject.description, candidate.reason.rawValue, "\(candidate.bytes)"],
-        [
-          "subject": .string(candidate.subject.description),
-          "reason": .string(candidate.reason.rawValue),
-          "allocated_bytes": .integer(candidate.bytes.bytes), "goes": .bool(true),
-        ])
-    }
-    if dryRun {
-      for staying in outcome.staying {
-        listing.items.append(
-          .object([
-            "subject": .string(staying.key.description),
-            "reason": .string(staying.reason.description),
-            "allocated_bytes": .integer(staying.bytes.bytes), "goes": .bool(false),
-          ]))
+    listing.items =
+      outcome.going.map {
+        Self.item($0.subject.description, $0.reason.rawValue, $0.bytes, goes: true)
       }
-    }
+      + (dryRun ? outcome.staying : []).map {
+        Self.item($0.key.description, $0.reason.description, $0.bytes, goes: false)
+      }
     listing.members = ["freed_bytes": .integer(outcome.bytes.bytes), "dry_run": .bool(dryRun)]
+    var going = Tally()
+    for candidate in outcome.going {
+      going.add(
+        candidate.subject.description, why: candidate.reason.rawValue, candidate.bytes,
+        alone: dryRun)
+    }
+    listing.rows = going.lines.map { [$0.what, $0.why, "\($0.bytes)"] }
     listing.print(as: output.format)
     guard output.format == .table else { return }
     if dryRun {
-      for staying in outcome.staying {
-        Output.line("stays: \(staying.key), \(staying.reason) (\(staying.bytes))")
+      var staying = Tally()
+      for thing in outcome.staying {
+        staying.add(thing.key.description, why: thing.reason.description, thing.bytes)
       }
+      for line in staying.lines { Output.line("stays: \(line.what), \(line.why) (\(line.bytes))") }
     }
     if !outcome.going.isEmpty {
       Output.line("\(dryRun ? "would free" : "freed") \(outcome.bytes)")
     }
+  }
+
+  private static func item(
+    _ subject: String, _ reason: String, _ bytes: ByteCount, goes: Bool
+  ) -> JSON {
+    .object([
+      "subject": .string(subject), "reason": .string(reason),
+      "allocated_bytes": .integer(bytes.bytes), "goes": .bool(goes),
+    ])
   }
 }

@@ -157,4 +157,25 @@ import Vocabulary
         """)
     #expect(TimingTable.text(Timings()) == "  total        0 ms")
   }
+
+  @Test func `many things of a kind are counted, one is named by twelve digits`() {
+    let digest = { (digit: String) in "sha256:" + String(repeating: digit, count: 64) }
+    var tally = Tally()
+    tally.add("image \(digest("a"))", why: "tag base", ByteCount(1))
+    tally.add("disk \(digest("b"))/mke2fs", why: "wanted by image \(digest("a"))", ByteCount(2))
+    for digit in ["1", "2", "3"] {
+      tally.add(
+        "input \(digest(digit))", why: "wanted by image \(digest("a"))", ByteCount(1024))
+    }
+    tally.add("input \(digest("4"))", why: "unreferenced", ByteCount(4))
+    for name in ["trees/x", "trees/y"] { tally.add(name, why: "unknown-file", ByteCount(5)) }
+    #expect(
+      tally.lines.map { "\($0.what), \($0.why): \($0.bytes)" } == [
+        "image aaaaaaaaaaaa, tag base: 1 B",
+        "disk bbbbbbbbbbbb/mke2fs, wanted by image aaaaaaaaaaaa: 2 B",
+        "3 inputs, wanted by image aaaaaaaaaaaa: 3.00 KiB",
+        "input 444444444444, unreferenced: 4 B",
+        "trees/x, unknown-file: 5 B", "trees/y, unknown-file: 5 B",
+      ])
+  }
 }
