@@ -25,7 +25,7 @@ func stage(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], files: [String] = []) -> Target {
   .testTarget(
-    name: name + "Tests", dependencies: dependencies + [.byName(name: name)],
+    name: name + "Tests", dependencies: dependencies + [.byName(name: name), "TestSupport"],
     exclude: files, swiftSettings: strict)
 }
 
@@ -81,6 +81,9 @@ let package = Package(
       ["Vocabulary", "Host", "Building", "Catalog", "Workspaces", "Pipeline", arguments]),
     .executableTarget(name: "hutch", dependencies: ["Commands"], swiftSettings: strict),
 
+    .target(
+      name: "TestSupport", dependencies: ["Host"], path: "Tests/TestSupport",
+      swiftSettings: strict),
     tests("Vocabulary", []),
     tests("Host", ["Vocabulary", "CLinux"]),
     tests("Archives", ["Vocabulary", "Host"]),

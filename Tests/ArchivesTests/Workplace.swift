@@ -21,15 +21,6 @@ final class Workplace {
     try Files.write(file(name), Array(text.utf8), durable: false)
   }
 
-  /// `false`, after saying so, if the machine lacks a tool.
-  func has(_ tools: String..., for test: String) -> Bool {
-    for tool in tools where Processes.find(tool) == nil {
-      print("SKIPPED \(test): missing \(tool)")
-      return false
-    }
-    return true
-  }
-
   func shell(_ script: String) throws {
     _ = try Processes.runChecked(
       Command("/bin/sh", ["-ec", script], workingDirectory: path))

@@ -153,6 +153,32 @@ import Vocabulary
     #expect(!Files.exists(place.file(orphan)))
   }
 
+  @Test(arguments: [(1_600_000_000, true), (1_600_000_001, false)] as [(UInt32, Bool)])
+  func `compiled Python is compared with a source that only the parents have`(
+    time: UInt32, stays: Bool
+  ) throws {
+    let place = try Tree()
+    try place.write("usr/lib/module.py", Array("pass".utf8), modified: 1_600_000_000, in: "lower")
+    let compiled = "usr/lib/__pycache__/module.cpython-313.pyc"
+    try place.write(compiled, Self.bytecode(flags: 0, time: time))
+    try place.normalise(inBase: false)
+    #expect(Files.exists(place.file(compiled)) == stays)
+  }
+
+  @Test func `what was copied up and not changed goes, in old directories and in new ones`() throws
+  {
+    let place = try Tree()
+    for part in ["lower", "upper"] {
+      try place.write("old/same", Array("text".utf8), modified: 1_600_000_000, in: part)
+      try place.write("old/touched", Array(part.utf8), modified: 1_600_000_000, in: part)
+    }
+    try place.write("new/deep/file", Array("text".utf8), modified: 1_600_000_000)
+    try place.normalise(inBase: false)
+    #expect(!Files.exists(place.file("old/same")))
+    #expect(Files.exists(place.file("old/touched")))
+    #expect(Files.exists(place.file("new/deep/file")))
+  }
+
   @Test func `a step's own rubbish is not in its layer`() throws {
     let place = try Workplace()
     let outcome = try place.script(
@@ -187,11 +213,14 @@ private final class Tree {
 
   func write(_ name: String, _ text: String) throws { try write(name, Array(text.utf8)) }
 
-  func write(_ name: String, _ bytes: [UInt8], modified: Int64? = nil) throws {
-    try Files.makeDirectories(Files.parent(of: file(name)))
-    try Files.write(file(name), bytes, durable: false)
+  /// Into what the step changed, or into `lower`, what its parents gave.
+  func write(
+    _ name: String, _ bytes: [UInt8], modified: Int64? = nil, in part: String = "upper"
+  ) throws {
+    try Files.makeDirectories(Files.parent(of: "\(path)/\(part)/\(name)"))
+    try Files.write("\(path)/\(part)/\(name)", bytes, durable: false)
     if let modified {
-      try OwnedDescriptor.open(path + "/upper", .directory)
+      try OwnedDescriptor.open("\(path)/\(part)", .directory)
         .setTimes(of: Array(name.utf8), seconds: modified)
     }
   }

@@ -1,5 +1,6 @@
 import Disks
 import Host
+import TestSupport
 import Testing
 import Vocabulary
 
@@ -96,8 +97,7 @@ import Vocabulary
   @Test func `a mount shows exactly the tree`() throws {
     guard present("mounted disk", "mke2fs", "debugfs", "mount", "losetup") else { return }
     guard HostEnvironment.current.isRoot, Files.exists("/dev/loop-control") else {
-      print("SKIPPED mounted disk: missing the right to mount")
-      return
+      return skip("mounted disk", missing: "the right to mount")
     }
     let place = try Workplace()
     try fill(place("tree"))

@@ -1,5 +1,6 @@
 import Disks
 import Host
+import TestSupport
 import Testing
 import Vocabulary
 

@@ -21,12 +21,3 @@ final class Workplace {
     try Processes.runChecked(Command(tool, arguments, workingDirectory: path)).text
   }
 }
-
-/// Whether `tools` are all here; says on the log what a test leaves out.
-func present(_ test: String, _ tools: String...) -> Bool {
-  for tool in tools where Processes.find(tool) == nil {
-    print("SKIPPED \(test): missing \(tool)")
-    return false
-  }
-  return true
-}

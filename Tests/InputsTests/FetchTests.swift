@@ -1,6 +1,7 @@
 import Host
 import Inputs
 import Recipes
+import TestSupport
 import Testing
 import Vocabulary
 

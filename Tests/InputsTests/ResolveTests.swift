@@ -1,6 +1,7 @@
 import Host
 import Inputs
 import Recipes
+import TestSupport
 import Testing
 import Vocabulary
 
@@ -11,7 +12,7 @@ import Vocabulary
     do {
       return try AptSources.fromHost()
     } catch InputsError.noDebianMirror {
-      print("SKIPPED \(test): missing a Debian mirror in apt's configuration")
+      skip(test, missing: "a Debian mirror in apt's configuration")
       return nil
     }
   }

@@ -62,12 +62,3 @@ final class Workplace {
   /// The archive as a mirror on this machine.
   var mirror: AptSources { AptSources(archive: ["file:\(path)/archive"], security: []) }
 }
-
-/// Whether `tools` are all here; says on the log what a test leaves out.
-func present(_ test: String, _ tools: String...) -> Bool {
-  for tool in tools where Processes.find(tool) == nil {
-    print("SKIPPED \(test): missing \(tool)")
-    return false
-  }
-  return true
-}

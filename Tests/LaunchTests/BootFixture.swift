@@ -1,11 +1,7 @@
 import Host
 import Launch
+import TestSupport
 import Vocabulary
-
-/// Says that a test could not run here, in the form that the test script counts.
-func skip(_ name: String, missing: String) {
-  print("SKIPPED \(name): missing \(missing)")
-}
 
 /// What real boots need: a boot bundle and a small root file system. Made once and kept in
 /// `HUTCH_TEST_CACHE`, else in `.build/launch-fixture`.

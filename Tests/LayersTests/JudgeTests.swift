@@ -1,10 +1,11 @@
 import Host
 import Layers
+import TestSupport
 import Testing
 import Vocabulary
 
 /// What other programs make of our bytes.
-@Suite(.enabled(if: isRoot)) struct JudgeTests {
+@Suite(.asRoot) struct JudgeTests {
   private static let trees = Trees.all.map(\.name)
 
   private func packed(_ name: String) throws -> (Workplace, PackedLayer) {
@@ -25,7 +26,7 @@ import Vocabulary
   }
 
   @Test(arguments: trees) func `GNU tar extracts the tree`(name: String) throws {
-    guard machineHas("tar", for: "GNU tar") else { return }
+    guard present("GNU tar", "tar") else { return }
     let (place, _) = try packed(name)
     try Files.write(place.file("plain.tar"), try place.plain())
     let tree = try place.directory("extracted")
@@ -46,7 +47,7 @@ import Vocabulary
   }
 
   @Test(arguments: trees) func `bsdtar extracts the tree`(name: String) throws {
-    guard machineHas("bsdtar", for: "bsdtar") else { return }
+    guard present("bsdtar", "bsdtar") else { return }
     let (place, _) = try packed(name)
     try Files.write(place.file("plain.tar"), try place.plain())
     let tree = try place.directory("extracted")
@@ -66,7 +67,7 @@ import Vocabulary
   }
 
   @Test func `zstd decodes the frames to the same tar`() throws {
-    guard machineHas("zstd", for: "zstd") else { return }
+    guard present("zstd", "zstd") else { return }
     for name in ["a file with holes", "every kind that ustar can say", "nothing"] {
       let (place, packed) = try packed(name)
       _ = try place.run("zstd", ["-q", "-t", "layer"])
@@ -76,7 +77,7 @@ import Vocabulary
   }
 
   @Test func `umoci unpacks a layout whose last layer is ours`() throws {
-    guard machineHas("umoci", "skopeo", for: "umoci") else { return }
+    guard present("umoci", "umoci", "skopeo") else { return }
     let (place, packed) = try packed("every kind that ustar can say")
     let layout = try place.directory("layout")
     _ = try place.directory("layout/blobs/sha256")

@@ -1,6 +1,7 @@
 import Glibc
 import Host
 import Layers
+import TestSupport
 import Vocabulary
 
 /// One entry of a tree that a test makes, in the words of a layer.

@@ -48,17 +48,6 @@ final class Workplace {
   }
 }
 
-/// `false`, after saying so, if the machine lacks a tool.
-func machineHas(_ tools: String..., for test: String) -> Bool {
-  for tool in tools where Processes.find(tool) == nil {
-    print("SKIPPED \(test): missing \(tool)")
-    return false
-  }
-  return true
-}
-
-var isRoot: Bool { HostEnvironment.current.isRoot }
-
 func readFile(_ path: String) throws -> [UInt8] { try Files.read(path, limit: 64 << 20) }
 
 func path(_ text: String) -> GuestPath {

@@ -1,4 +1,5 @@
 import Host
+import TestSupport
 import Testing
 
 /// The program as it was built, with real packages, real sandboxes and real machines. All tests
@@ -25,35 +26,6 @@ struct PlaceTrait: SuiteTrait, TestTrait, TestScoping {
   }
 }
 
-/// What a test needs beyond the rest: another user's rights or a program.
-struct NeedTrait: TestTrait, TestScoping {
-  let missing: @Sendable () -> String?
-
-  @concurrent func provideScope(
-    for test: Test, testCase: Test.Case?,
-    performing function: @Sendable @concurrent () async throws -> Void
-  ) async throws {
-    if let missing = missing() { return skip(test.displayName ?? test.name, missing: missing) }
-    try await function()
-  }
-}
-
 extension Trait where Self == PlaceTrait {
   static var inPlace: Self { PlaceTrait() }
-}
-
-extension Trait where Self == NeedTrait {
-  /// Mount namespaces over what belongs to the machine.
-  static var asRoot: Self {
-    NeedTrait { HostEnvironment.current.isRoot ? nil : "the rights of root" }
-  }
-
-  static func with(_ tools: String...) -> Self {
-    NeedTrait { tools.first { Processes.find($0) == nil } }
-  }
-}
-
-/// Says that a test could not run here, in the form that the test script counts.
-func skip(_ name: String, missing: String) {
-  print("SKIPPED \(name): missing \(missing)")
 }

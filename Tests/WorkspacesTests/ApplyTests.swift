@@ -1,6 +1,7 @@
 import Glibc
 import GuestProtocol
 import Host
+import TestSupport
 import Testing
 
 @testable import Workspaces
@@ -96,7 +97,9 @@ struct ApplyTests {
   }
 
   @Test func `a removal that fails in the middle says so, and goes on later`() throws {
-    guard geteuid() == 0 else { return print("SKIPPED foreign sticky directory: missing root") }
+    guard geteuid() == 0 else {
+      return skip("foreign sticky directory", missing: "the rights of root")
+    }
     let place = try Workplace()
     try place.folder("a")
     try place.file("a/theirs", "x")

@@ -1,6 +1,7 @@
 import Glibc
 import GuestProtocol
 import Host
+import TestSupport
 import Testing
 import Vocabulary
 

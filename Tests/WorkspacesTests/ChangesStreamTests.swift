@@ -1,5 +1,6 @@
 import GuestProtocol
 import Host
+import TestSupport
 import Testing
 import Vocabulary
 

@@ -128,15 +128,6 @@ final class Workplace {
 
 func bytes(_ text: String) -> [UInt8] { [UInt8](text.utf8) }
 
-/// Whether `tools` are all here; says on the log what a test leaves out.
-func present(_ test: String, _ tools: String...) -> Bool {
-  for tool in tools where Processes.find(tool) == nil {
-    print("SKIPPED \(test): missing \(tool)")
-    return false
-  }
-  return true
-}
-
 /// Writes change sets, honest ones through the codec and others past it.
 struct TarMaker {
   private(set) var bytes: [UInt8] = []
