@@ -34,26 +34,29 @@ package struct TreeNormaliser {
   /// Below `tree` afterwards: the rules applied, copied-up but unchanged files gone, no
   /// modification time after the step's date, none with a fraction of a second.
   package func apply(to tree: borrowing OwnedDescriptor) throws(HostError) {
-    try visit(tree, .root, lower)
+    try visit(tree, .root, lower, above: nil)
     try clampTimes(of: [], in: tree, try tree.status())
   }
 
-  /// - Parameter lower: the parents' tree as far as it shows through here: below a directory that
-  ///   was made anew it does not.
+  /// - Parameters:
+  ///   - lower: the parents' tree as far as it shows through here: below a directory that they
+  ///     don't have, or that was made anew, it does not.
+  ///   - above: the same for the directory above.
   private func visit(
-    _ directory: borrowing OwnedDescriptor, _ path: GuestPath, _ lower: Lower?
+    _ directory: borrowing OwnedDescriptor, _ path: GuestPath, _ lower: Lower?, above: Lower?
   ) throws(HostError) {
     for name in try directory.entries() {
       try Interrupt.check()
       guard let below = path.appending(name) else { continue }
-      let status = try directory.status(of: name)
-      if try apply(rule(for: below), to: name, status, in: directory) { continue }
+      var status = try directory.status(of: name)
+      let rule = rule(for: below)
+      if try apply(rule, to: name, status, in: directory) { continue }
       switch status.kind {
       case .directory:
         let child = try directory.openBeneath(name, .directory)
-        let isAnew = try isOpaque(name, in: directory)
-        try visit(child, below, isAnew ? nil : lower)
-      case .regular where try isStaleBytecode(name, below, in: directory, lower):
+        let shows = try shows(lower, name, below, in: directory)
+        try visit(child, below, shows ? lower : nil, above: lower)
+      case .regular where try isStaleBytecode(name, below, in: directory, above):
         try directory.unlink(name)
         continue
       case .regular, .symlink:
@@ -63,7 +66,9 @@ package struct TreeNormaliser {
         }
       default: break
       }
-      try clampTimes(of: name, in: directory, try directory.status(of: name))
+      // What was worked on has new times.
+      if rule != nil || status.kind == .directory { status = try directory.status(of: name) }
+      try clampTimes(of: name, in: directory, status)
     }
   }
 
@@ -115,11 +120,14 @@ package struct TreeNormaliser {
     status.kind == .characterDevice && status.major == 0 && status.minor == 0
   }
 
-  /// What the parents have at this place and below is hidden.
-  private func isOpaque(
-    _ name: [UInt8], in directory: borrowing OwnedDescriptor
+  /// Whether the parents have a directory at this place that was not made anew.
+  private func shows(
+    _ lower: Lower?, _ name: [UInt8], _ path: GuestPath, in directory: borrowing OwnedDescriptor
   ) throws(HostError) -> Bool {
-    try directory.extendedAttributes(of: name).contains { attribute in
+    guard let lower, try lower.root.statusIfPresent(of: path.bytes)?.kind == .directory else {
+      return false
+    }
+    return try !directory.extendedAttributes(of: name).contains { attribute in
       attribute.name.elementsEqual("user.overlay.opaque".utf8)
         && attribute.value.elementsEqual("y".utf8)
     }

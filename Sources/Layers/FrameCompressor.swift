@@ -22,6 +22,7 @@ package final class FrameCompressor {
   private let queue = DispatchQueue(label: "hutch.zstd", attributes: .concurrent)
   private let threads: Int
   private let results = Results()
+  private let contexts = Contexts()
   private var submitted = 0
   private var written = 0
   private var pending: [UInt8] = []
@@ -64,7 +65,7 @@ package final class FrameCompressor {
     let input = pending
     let number = submitted
     plainSizes.append(UInt32(input.count))
-    queue.async { [results] in results.add(Self.compress(input), number) }
+    queue.async { [results, contexts] in results.add(contexts.compress(input), number) }
     submitted += 1
     pending = []
     pending.reserveCapacity(Self.frameSize)
@@ -84,29 +85,6 @@ package final class FrameCompressor {
     do { try file.writeAll(bytes) } catch { throw .host(error) }
   }
 
-  private static func compress(_ input: [UInt8]) -> Result<[UInt8], LayersError> {
-    guard let context = unsafe ZSTD_createCCtx() else {
-      return .failure(.compression("out of memory"))
-    }
-    defer { unsafe ZSTD_freeCCtx(context) }
-    unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level)
-    unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, windowLog)
-    unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_contentSizeFlag, 1)
-    unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1)
-    var code = 0
-    let bound = ZSTD_compressBound(input.count)
-    let output = unsafe [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
-      code = unsafe input.withUnsafeBytes { source in
-        unsafe ZSTD_compress2(context, buffer.baseAddress, bound, source.baseAddress, source.count)
-      }
-      count = ZSTD_isError(code) == 0 ? code : 0
-    }
-    if ZSTD_isError(code) != 0 {
-      return .failure(.compression(unsafe String(cString: ZSTD_getErrorName(code))))
-    }
-    return .success(output)
-  }
-
   /// A skippable frame (RFC 8878, section 3.1.2) that decoders pass over.
   private var seekTable: [UInt8] {
     var table: [UInt8] = []
@@ -116,6 +94,51 @@ package final class FrameCompressor {
     }
     table += littleEndian(UInt32(sizes.count)) + [0] + littleEndian(SeekTable.footerMagic)
     return littleEndian(SeekTable.frameMagic) + littleEndian(UInt32(table.count)) + table
+  }
+}
+
+/// Compression contexts between frames: a new one for each frame would be several megabytes to
+/// clear every time. A frame's bytes don't depend on what its context did before.
+private final class Contexts: Sendable {
+  private let idle = Mutex<[Context]>([])
+
+  func compress(_ input: [UInt8]) -> Result<[UInt8], LayersError> {
+    guard let context = idle.withLock({ $0.popLast() }) ?? Context() else {
+      return .failure(.compression("out of memory"))
+    }
+    defer { idle.withLock { $0.append(context) } }
+    return context.compress(input)
+  }
+}
+
+/// One thread's at a time.
+@safe private final class Context: @unchecked Sendable {
+  private let pointer: OpaquePointer
+
+  init?() {
+    guard let new = unsafe ZSTD_createCCtx() else { return nil }
+    unsafe pointer = new
+    unsafe ZSTD_CCtx_setParameter(new, ZSTD_c_compressionLevel, FrameCompressor.level)
+    unsafe ZSTD_CCtx_setParameter(new, ZSTD_c_windowLog, FrameCompressor.windowLog)
+    unsafe ZSTD_CCtx_setParameter(new, ZSTD_c_contentSizeFlag, 1)
+    unsafe ZSTD_CCtx_setParameter(new, ZSTD_c_checksumFlag, 1)
+  }
+
+  deinit { unsafe ZSTD_freeCCtx(pointer) }
+
+  func compress(_ input: [UInt8]) -> Result<[UInt8], LayersError> {
+    var code = 0
+    let bound = ZSTD_compressBound(input.count)
+    let output = unsafe [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
+      code = unsafe input.withUnsafeBytes { source in
+        unsafe ZSTD_compress2(pointer, buffer.baseAddress, bound, source.baseAddress, source.count)
+      }
+      count = ZSTD_isError(code) == 0 ? code : 0
+    }
+    if ZSTD_isError(code) != 0 {
+      return .failure(.compression(unsafe String(cString: ZSTD_getErrorName(code))))
+    }
+    return .success(output)
   }
 }
 

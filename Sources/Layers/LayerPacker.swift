@@ -80,14 +80,16 @@ package struct LayerPacker {
     var stream = DigestStream()
     var left = size
     let file = try tree.openBeneath(path.bytes, .read)
-    while left > 0 {
-      let part = try file.read(upTo: Int(min(left, 1 << 20)))
-      if part.isEmpty { throw LayersError.changedWhileRead(path) }
+    repeat {
+      // One byte more than there should be: the last part is known by being too short.
+      let part = try file.read(upTo: Int(min(left, 1 << 20)) + 1)
+      if part.count > left || (part.isEmpty && left > 0) {
+        throw LayersError.changedWhileRead(path)
+      }
       stream.update(part)
       try output.append(part[...])
       left -= Int64(part.count)
-    }
-    if try !file.read(upTo: 1).isEmpty { throw LayersError.changedWhileRead(path) }
+    } while left > 0
     return stream.finish()
   }
 }

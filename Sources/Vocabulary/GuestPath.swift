@@ -25,9 +25,7 @@ package struct GuestPath: Hashable, Sendable, Comparable, CustomStringConvertibl
     guard bytes.count <= 4095 else { return nil }
     if !bytes.isEmpty {
       for part in bytes.split(separator: 0x2F, omittingEmptySubsequences: false)
-      where part.isEmpty || part.count > 255 || part.elementsEqual([0x2E])
-        || part.elementsEqual([0x2E, 0x2E])
-      {
+      where !Self.isPart(part) {
         return nil
       }
     }
@@ -35,6 +33,11 @@ package struct GuestPath: Hashable, Sendable, Comparable, CustomStringConvertibl
   }
 
   package init?(_ text: some StringProtocol) { self.init(Array(text.utf8)) }
+
+  private static func isPart(_ bytes: ArraySlice<UInt8>) -> Bool {
+    !bytes.isEmpty && bytes.count <= 255 && !bytes.elementsEqual([0x2E])
+      && !bytes.elementsEqual([0x2E, 0x2E])
+  }
 
   package var isRoot: Bool { bytes.isEmpty }
 
@@ -56,9 +59,15 @@ package struct GuestPath: Hashable, Sendable, Comparable, CustomStringConvertibl
 
   /// `name` must be one part; `nil` if it is not.
   package func appending(_ name: some Sequence<UInt8>) -> GuestPath? {
-    let part = Array(name)
-    guard !part.isEmpty, !part.contains(0x2F) else { return nil }
-    return GuestPath(isRoot ? part : bytes + [0x2F] + part)
+    var bytes = bytes
+    if !isRoot { bytes.append(0x2F) }
+    let start = bytes.count
+    bytes.append(contentsOf: name)
+    let part = bytes[start...]
+    guard bytes.count <= 4095, Self.isPart(part), !part.contains(0x2F), !part.contains(0) else {
+      return nil
+    }
+    return GuestPath(unchecked: bytes)
   }
 
   package func appending(_ name: some StringProtocol) -> GuestPath? {
