@@ -28,11 +28,13 @@ package final class FrameCompressor {
   private var pending: [UInt8] = []
   private var sizes: [(compressed: UInt32, plain: UInt32)] = []
   private var plainSizes: [UInt32] = []
+  private let plain = PlainDigest()
   private var blob = DigestStream()
   private var blobSize: Int64 = 0
 
+  /// More than eight threads could not be fed, and would only hold more frames in memory.
   package init(
-    to file: consuming OwnedDescriptor, threads: Int = HostEnvironment.current.cpuCount
+    to file: consuming OwnedDescriptor, threads: Int = min(8, HostEnvironment.current.cpuCount)
   ) {
     self.file = file
     self.threads = max(1, threads)
@@ -49,14 +51,15 @@ package final class FrameCompressor {
     }
   }
 
-  /// Writes the last frame and the seek table and syncs the file.
-  package func finish() throws(LayersError) -> (blob: Digest, size: ByteCount) {
+  /// Writes the last frame and the seek table and syncs the file. `plain` is the digest of all
+  /// that was appended.
+  package func finish() throws(LayersError) -> (plain: Digest, blob: Digest, size: ByteCount) {
     if !pending.isEmpty || submitted == 0 { try submit() }
     while written < submitted { try writeNext() }
     try write(seekTable)
     do { try file.sync() } catch { throw .host(error) }
     let stream = blob
-    return (stream.finish(), ByteCount(blobSize))
+    return (plain.finish(), stream.finish(), ByteCount(blobSize))
   }
 
   private func submit() throws(LayersError) {
@@ -65,6 +68,7 @@ package final class FrameCompressor {
     let input = pending
     let number = submitted
     plainSizes.append(UInt32(input.count))
+    plain.update(input)
     queue.async { [results, contexts] in results.add(contexts.compress(input), number) }
     submitted += 1
     pending = []
@@ -94,6 +98,25 @@ package final class FrameCompressor {
     }
     table += littleEndian(UInt32(sizes.count)) + [0] + littleEndian(SeekTable.footerMagic)
     return littleEndian(SeekTable.frameMagic) + littleEndian(UInt32(table.count)) + table
+  }
+}
+
+/// SHA-256 of one frame after the other, beside the compressing.
+private final class PlainDigest: Sendable {
+  private let queue = DispatchQueue(label: "hutch.digest")
+  private let stream = Mutex(DigestStream())
+
+  func update(_ bytes: [UInt8]) {
+    queue.async { [self] in stream.withLock { $0.update(bytes) } }
+  }
+
+  func finish() -> Digest {
+    queue.sync {
+      stream.withLock { stream in
+        let whole = stream
+        return whole.finish()
+      }
+    }
   }
 }
 

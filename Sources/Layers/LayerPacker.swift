@@ -28,8 +28,8 @@ package struct PackedLayer: Sendable, Hashable {
   }
 }
 
-/// Tree → canonical tar → frames, in one pass: the tar is hashed while other cores compress what
-/// was hashed before.
+/// Tree → canonical tar → frames, in one pass: other cores hash and compress the tar while it is
+/// read.
 package struct LayerPacker {
   private let onBytes: (Int64) -> Void
 
@@ -48,14 +48,13 @@ package struct LayerPacker {
     var table = TableOfContents()
     for entry in entries { try add(entry, from: tree, to: output, &table) }
     try output.append(CanonicalTar.end[...])
-    let (layer, size) = output.finishTar()
-    let (blob, blobSize) = try output.compressor.finish()
+    let (layer, blob, blobSize) = try output.compressor.finish()
     let bytes = try table.encoded()
     let file = try OwnedDescriptor.open(tablePath, .createExclusive(mode: 0o444))
     try file.writeAll(bytes)
     try file.sync()
     return PackedLayer(
-      layer: DiffID(layer), blob: blob, blobSize: blobSize, size: ByteCount(size),
+      layer: DiffID(layer), blob: blob, blobSize: blobSize, size: ByteCount(output.size),
       codec: FrameCompressor.codec, entries: entries.count, table: Digest.of(bytes),
       tableSize: ByteCount(bytes.count))
   }
@@ -94,11 +93,10 @@ package struct LayerPacker {
   }
 }
 
-/// Hashes what goes into the compressor.
+/// Counts what goes into the compressor.
 private final class TarStream {
   let compressor: FrameCompressor
   private(set) var size: Int64 = 0
-  private var digest = DigestStream()
   private let onBytes: (Int64) -> Void
   private var reported: Int64 = 0
 
@@ -109,7 +107,6 @@ private final class TarStream {
 
   func append(_ bytes: ArraySlice<UInt8>) throws {
     if bytes.isEmpty { return }
-    digest.update(bytes)
     size += Int64(bytes.count)
     try compressor.append(bytes)
     if size - reported > 4 << 20 {
@@ -117,10 +114,5 @@ private final class TarStream {
       reported = size
       onBytes(size)
     }
-  }
-
-  func finishTar() -> (Digest, Int64) {
-    let stream = digest
-    return (stream.finish(), size)
   }
 }
