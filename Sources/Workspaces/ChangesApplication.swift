@@ -1,7 +1,7 @@
 internal import Host
 
 /// The part of applying that changes the workspace: removals, directories, renames, in this order,
-/// and the modes of directories at last.
+/// and the modes of directories at last. Directories that forbid it are writable meanwhile.
 struct ChangesApplication {
   private let tree: WorkspaceTree
   private let staging: WorkspaceStaging
@@ -34,8 +34,44 @@ struct ChangesApplication {
 
   private func run(_ plan: ChangePlan, _ states: [WorkspaceInspection.State]) throws {
     let pending = plan.steps.indices.filter { states[$0] == .pending }
+    var opened: [(path: [UInt8], mode: UInt32)] = []
+    do {
+      for index in pending where !plan.steps[index].changesModeOnly {
+        if let mode = try open(Paths.parent(plan.steps[index].path)) {
+          opened.append((Paths.parent(plan.steps[index].path), mode))
+        }
+      }
+      let made = try change(pending, plan)
+      close(opened)
+      for index in made.reversed() { try complete(plan.steps[index]) }
+    } catch {
+      close(opened)
+      throw error
+    }
+  }
+
+  /// Makes a directory writable for its owner, who we are (`WorkspacePermissions`); its mode
+  /// before, if that was needed.
+  private func open(_ path: [UInt8]) throws -> UInt32? {
+    guard let folder = try tree.folder(path) else { return nil }
+    return try Self.step(path) { () throws(HostError) in
+      if try folder.descriptor.mayChangeEntries() { return nil }
+      let mode = try folder.descriptor.status().mode
+      try folder.descriptor.setMode(of: [], mode | 0o300)
+      return mode
+    }
+  }
+
+  /// What is no directory any more has no mode to get back.
+  private func close(_ opened: [(path: [UInt8], mode: UInt32)]) {
+    for (path, mode) in opened.reversed() {
+      try? tree.top.descriptor.openBeneath(path, .directory).setMode(of: [], mode)
+    }
+  }
+
+  /// The directories whose modes and times are ours to set.
+  private func change(_ pending: [Int], _ plan: ChangePlan) throws -> [Int] {
     for index in pending.reversed() { try clear(plan.steps[index]) }
-    // Made here, so that their modes and times are ours to set.
     var made: [Int] = []
     for index in pending {
       let step = plan.steps[index]
@@ -50,7 +86,7 @@ struct ChangesApplication {
       case .file, .symbolicLink, .hardLink: try place(index, step)
       }
     }
-    for index in made.reversed() { try complete(plan.steps[index]) }
+    return made
   }
 
   private func parent(of step: ChangePlan.Step) throws -> OpenFolder {

@@ -94,14 +94,17 @@ struct WorkspacePermissions {
     try checkDirectory([])
   }
 
-  /// A directory that is not there yet is made by the plan.
+  /// A directory that is not there yet is made by the plan; one of our own that forbids changes
+  /// allows them while it is applied. Not the top, into which everything is written first.
   private func checkDirectory(_ path: [UInt8]) throws {
     guard let folder = try tree.folder(path) else { return }
     guard try tree.isOnSameMount(path) else {
       throw WorkspacesError.otherFileSystem(path: path)
     }
     let mayChange = try at(path) { () throws(HostError) in
-      try folder.descriptor.mayChangeEntries()
+      if try folder.descriptor.mayChangeEntries() { return true }
+      if path.isEmpty { return false }
+      return try folder.descriptor.status().uid == HostEnvironment.current.userID
     }
     guard mayChange else { throw WorkspacesError.notWritable(path: path) }
   }

@@ -90,7 +90,9 @@ struct WorkspaceInspection {
         return step.isUnfinished(now) ? .pending : .done
       }
       if now.mode == step.mode { return .done }
-      return now.mode == before.mode ? .pending : .conflict(.changed)
+      // An application that was killed leaves directories writable for their owner.
+      return now.mode == before.mode || now.mode == before.mode | 0o300
+        ? .pending : .conflict(.changed)
     }
     if asSent { return .pending }
     if try isAsWanted(step, now) { return .done }

@@ -1,6 +1,7 @@
 import Glibc
 import Host
 import Layers
+import TestSupport
 import Testing
 import Vocabulary
 
@@ -207,7 +208,8 @@ import Vocabulary
         into: try OwnedDescriptor.open(tree, .directory))
     }
     let message = error?.message ?? ""
-    #expect(message.contains(fixture.says), "\(message)")
+    // Hutch unpacks as root, if only of a namespace; whoever is not fails at some owners before.
+    #expect(message.contains(fixture.says) || !isRoot, "\(message)")
     #expect(try Files.list(place.file("walls")) == ["tree"])
     #expect(try Files.list(place.path) == ["layer", "walls"])
     #expect(!Files.exists("/tmp/escape"))

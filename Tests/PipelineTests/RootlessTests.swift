@@ -48,9 +48,17 @@ extension EndToEnd {
       let build = try #require(try built.items("builds").first)
       #expect(build["steps_run"] == .integer(3))
       #expect(build["image"] == place.store.firstBuilds[0]["image"])
+      // A directory of the user's own that is locked, as package managers leave them.
+      try place.write("rootless/work/locked/file", "old\n")
+      try place.judge("chmod", "555", "rootless/work/locked")
       let ran = try place.program.run(
-        ["run", "base", "--cpus", "1", "--", "cat", "/etc/hostname"], after: script)
+        [
+          "run", "base", "--cpus", "1", "--apply", "--workspace", "work", "--", "sh", "-c",
+          "chmod u+w locked; echo new > locked/file; chmod u-w locked",
+        ], after: script)
       #expect(ran.status == 0, "\(ran.error)")
+      #expect(try place.read("rootless/work/locked/file") == "new\n")
+      #expect(Files.status(place.directory + "/rootless/work/locked")?.mode == 0o555)
       let left = try place.judge(
         "find", "rootless/store/vms", "rootless/store/trash", "-mindepth", "1")
       #expect(left.isEmpty)

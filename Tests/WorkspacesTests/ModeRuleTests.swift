@@ -1,11 +1,12 @@
 import GuestProtocol
 import Host
+import TestSupport
 import Testing
 
 @testable import Workspaces
 
 struct ModeRuleTests {
-  @Test(arguments: [0o4755, 0o2755, 0o1755, 0o7777, 0o6000] as [UInt32])
+  @Test(arguments: [0o4755, 0o2755, 0o1755, 0o7777, 0o6400] as [UInt32])
   func `set-id and sticky bits do not come back`(_ mode: UInt32) throws {
     let place = try Workplace()
     try place.file("set-id", "old", mode: mode)
@@ -81,27 +82,50 @@ struct ModeRuleTests {
     #expect(try place.names("tree/new-mode") == ["new"])
   }
 
-  @Test func `in a directory that may not be changed nothing changes anywhere`() throws {
+  @Test(.asRoot) func `in somebody else's directory nothing changes, nor anywhere else`() throws {
     let place = try Workplace()
-    try place.folder("locked")
-    try place.file("locked/a", "old")
+    try place.folder("theirs")
+    try place.file("theirs/a", "old")
     try place.file("b", "old")
-    try place.run("chmod", ["555", place.tree + "/locked"])
     try place.give()
+    try place.run("chown", ["1", place.tree + "/theirs"])
     let changes = try place.changes {
       try $0.file("b", "new")
-      try $0.file("locked/a", "new")
+      try $0.file("theirs/a", "new")
     }
     let before = try place.listing()
     let error = try asNobody {
       try failure { try changes.apply(to: place.tree, durable: false) }
     }
     guard case .notWritable(let path) = error else { throw error }
-    #expect(path == bytes("locked"))
+    #expect(path == bytes("theirs"))
     #expect(try place.listing() == before)
     // Whoever may change it all the same, may.
-    try place.run("chmod", ["755", place.tree + "/locked"])
+    try place.run("chown", ["65534", place.tree + "/theirs"])
     try asNobody { try changes.apply(to: place.tree, durable: false) }
-    #expect(try place.text("locked/a") == "new")
+    #expect(try place.text("theirs/a") == "new")
+  }
+
+  @Test func `a directory that forbids changes to its owner takes them, and forbids them again`()
+    throws
+  {
+    let place = try Workplace()
+    for name in ["locked", "goes", "opens"] {
+      try place.folder(name)
+      try place.file("\(name)/a", "old")
+      try place.run("chmod", ["555", "\(place.tree)/\(name)"])
+    }
+    let changes = try place.changes {
+      try $0.file("locked/a", "new")
+      try $0.file("locked/b", "new")
+      try $0.gone("goes")
+      try $0.folder("opens", mode: 0o700)
+      try $0.file("opens/a", "new")
+    }
+    try changes.apply(to: place.tree, durable: false)
+    #expect(try place.text("locked/a") + place.text("locked/b") == "newnew")
+    #expect(place.status("locked")?.mode == 0o555)
+    #expect(place.status("goes") == nil)
+    #expect(place.status("opens")?.mode == 0o700)
   }
 }

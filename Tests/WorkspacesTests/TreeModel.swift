@@ -77,11 +77,15 @@ struct TreeModel: Equatable, CustomStringConvertible {
     for path in paths {
       switch nodes[path] {
       case .file(let text, let mode): try place.file(path, text, mode: mode)
-      case .folder(let mode): try place.folder(path, mode: mode)
+      case .folder: try place.folder(path)
       case .link(let target): try place.link(path, target)
       case nil: break
       }
       try top.setTimes(of: bytes(path), seconds: 1_600_000_000)
+    }
+    // Last, for whoever may not write into a directory that says so.
+    for path in paths.reversed() {
+      if case .folder(let mode)? = nodes[path] { try top.setMode(of: bytes(path), mode) }
     }
   }
 
