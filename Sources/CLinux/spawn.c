@@ -169,6 +169,26 @@ static void be_init(pid_t command) {
   _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
+static volatile sig_atomic_t inner_init;
+
+static void kill_inner_init(int signal) {
+  (void)signal;
+  kill(inner_init, SIGKILL);
+}
+
+// Stands outside of a pid namespace for its PID 1. Told to end it takes the namespace along and
+// waits for that: whoever waits for us then knows that nothing in there is left.
+static void be_deputy(pid_t init) {
+  inner_init = init;
+  struct sigaction action = {.sa_handler = kill_inner_init};
+  static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+  for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+    sigaction(signals[i], &action, NULL);
+  int status;
+  while (waitpid(init, &status, 0) < 0 && errno == EINTR) {}
+  _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+}
+
 static void prepare_and_exec(const struct hutch_spawn *spawn, int report) {
   for (size_t i = 0; i < spawn->action_count; i++)
     if (perform(&spawn->actions[i]) < 0) fail(report, HUTCH_AT_ACTION, (int)i, errno);
@@ -226,9 +246,7 @@ static void run_child(const struct hutch_spawn *spawn, pid_t parent, int report,
     if (first < 0) fail(report, HUTCH_AT_FORK, 0, errno);
     if (first > 0) {
       syscall(SYS_close_range, 0u, ~0u, 0);
-      int status;
-      while (waitpid(first, &status, 0) < 0 && errno == EINTR) {}
-      _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+      be_deputy(first);
     }
     prctl(PR_SET_PDEATHSIG, SIGKILL);
   }

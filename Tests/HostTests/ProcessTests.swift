@@ -39,8 +39,9 @@ import Vocabulary
 
   @Test func `a child gets no descriptor that was not given to it`() throws {
     let extra = try OwnedDescriptor.open("/dev/null", .read)
-    let result = try Processes.run(Command("sh", ["-c", "ls /proc/$$/fd | tr '\\n' ' '"]))
-    #expect(result.text.split(separator: " ").allSatisfy { Int($0)! <= 2 || $0 == "10" })
+    // No pipe: the shell itself has its ends open for a moment.
+    let result = try Processes.run(Command("sh", ["-c", "ls /proc/$$/fd; true"]))
+    #expect(result.text.split(separator: "\n").allSatisfy { Int($0)! <= 2 || $0 == "10" })
     _ = extra.raw
   }
 
