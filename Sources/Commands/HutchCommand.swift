@@ -35,8 +35,8 @@ struct HutchCommand: ParsableCommand {
       CommandGroup(
         name: "More",
         subcommands: [
-          StartVerb.self, StopVerb.self, LogsVerb.self, CloneVerb.self, LayersVerb.self,
-          TagVerb.self, UntagVerb.self, ResetVerb.self,
+          StartVerb.self, StopVerb.self, LogsVerb.self, CloneVerb.self, FetchVerb.self,
+          LayersVerb.self, TagVerb.self, UntagVerb.self, ResetVerb.self,
         ]),
     ])
 }
