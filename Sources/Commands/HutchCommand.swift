@@ -36,7 +36,8 @@ struct HutchCommand: ParsableCommand {
         name: "More",
         subcommands: [
           StartVerb.self, StopVerb.self, LogsVerb.self, CloneVerb.self, FetchVerb.self,
-          LayersVerb.self, TagVerb.self, UntagVerb.self, ResetVerb.self,
+          ExportVerb.self, ImportVerb.self, LayersVerb.self, TagVerb.self, UntagVerb.self,
+          ResetVerb.self,
         ]),
     ])
 }

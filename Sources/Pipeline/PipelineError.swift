@@ -31,16 +31,18 @@ package enum PipelineError: Failure {
   case workNotFetched(String)
   case notBuilt(String)
   case damagedConfiguration(ImageID)
+  case fileExists(String)
+  case notABundle(String)
 
   package var kind: FailureKind {
     switch self {
     case .step(_, let error): error.kind
     case .noSuchImage, .noSuchRecipe, .noSuchVM, .notBuilt, .noKernel: .notFound
     case .vmExists, .vmIsRunning, .vmIsNotRunning, .workNotFetched, .storeInUse, .holdsWork,
-      .noWork:
+      .noWork, .fileExists:
       .inUse
     case .lockIsStale, .badVMName, .workspaceNotADirectory, .badVariable,
-      .badDirectory:
+      .badDirectory, .notABundle:
       .badInput
     case .noRoom: .noSpace
     case .guestProgramMissing, .storeOfAnotherUser: .missingHostTool
@@ -91,6 +93,8 @@ package enum PipelineError: Failure {
     case .workNotFetched(let name):
       "the changes of the VM \"\(name)\" are still in it: they could not be fetched"
     case .notBuilt(let name): "the image \"\(name)\" is not built, and --no-build was given"
+    case .fileExists(let path): "\"\(path)\" exists already"
+    case .notABundle(let path): "\"\(path)\" is not a whole bundle of inputs"
     case .damagedConfiguration(let image): "the configuration of image \(image) is damaged"
     }
   }
@@ -112,6 +116,8 @@ package enum PipelineError: Failure {
     case .holdsWork(let name):
       "`hutch sync \(name)` shows it; remove the VM all the same with `hutch rm --force \(name)`"
     case .guestProgramChanged: "try again"
+    case .fileExists: "give another name with --output, or remove it"
+    case .notABundle: "make one with `hutch export --inputs`"
     case .overlayMissing(let name): "remove what is left with `hutch rm --force \(name)`"
     case .unsafeRuntimeDirectory: "set XDG_RUNTIME_DIR to a directory of your own"
     default: nil
@@ -122,7 +128,7 @@ package enum PipelineError: Failure {
     switch self {
     case .step(_, let error): error.path
     case .storeOfAnotherUser(let path, _), .guestProgramMissing(let path),
-      .workspaceNotADirectory(let path):
+      .workspaceNotADirectory(let path), .fileExists(let path), .notABundle(let path):
       path
     default: nil
     }
