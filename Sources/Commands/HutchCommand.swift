@@ -36,8 +36,9 @@ struct HutchCommand: ParsableCommand {
         name: "More",
         subcommands: [
           StartVerb.self, StopVerb.self, LogsVerb.self, CloneVerb.self, FetchVerb.self,
-          ExportVerb.self, ImportVerb.self, LayersVerb.self, TagVerb.self, UntagVerb.self,
-          ResetVerb.self,
+          StartVerb.self, StopVerb.self, LogsVerb.self, CloneVerb.self, DiffVerb.self,
+          ExportVerb.self, FetchVerb.self, ImportVerb.self, LayersVerb.self, TagVerb.self,
+          UntagVerb.self, ResetVerb.self,
         ]),
     ])
 }

@@ -7,6 +7,7 @@ package enum PipelineError: Failure {
   case step(StepID, any Failure)
   case storeOfAnotherUser(path: String, uid: UInt32)
   case noSuchImage(String)
+  case noSuchImageOrLayer(String)
   case noSuchRecipe(name: String, lookedIn: [String])
   case noSuchVM(String)
   case vmExists(String)
@@ -37,7 +38,8 @@ package enum PipelineError: Failure {
   package var kind: FailureKind {
     switch self {
     case .step(_, let error): error.kind
-    case .noSuchImage, .noSuchRecipe, .noSuchVM, .notBuilt, .noKernel: .notFound
+    case .noSuchImage, .noSuchImageOrLayer, .noSuchRecipe, .noSuchVM, .notBuilt, .noKernel:
+      .notFound
     case .vmExists, .vmIsRunning, .vmIsNotRunning, .workNotFetched, .storeInUse, .holdsWork,
       .noWork, .fileExists:
       .inUse
@@ -60,6 +62,7 @@ package enum PipelineError: Failure {
     case .storeOfAnotherUser(let path, let uid):
       "the store \"\(path)\" belongs to another user (uid \(uid))"
     case .noSuchImage(let name): "there is no image and no recipe \"\(name)\""
+    case .noSuchImageOrLayer(let name): "there is no image and no layer \"\(name)\""
     case .noSuchRecipe(let name, let places):
       "there is no recipe \"\(name)\"; looked in \(places.joined(separator: ", "))"
     case .noSuchVM(let name): "there is no VM \"\(name)\""
@@ -104,6 +107,7 @@ package enum PipelineError: Failure {
     case .step(_, let error): error.hint
     case .storeOfAnotherUser: "choose a store of your own with --store or HUTCH_STORE"
     case .noSuchImage: "`hutch images` lists images; recipes are named by their file name or path"
+    case .noSuchImageOrLayer: "`hutch images` and `hutch layers` list them"
     case .noSuchVM, .vmIsNotRunning: "`hutch vms` lists them"
     case .vmExists: "choose another name, or remove it with `hutch rm`"
     case .vmIsRunning(let name): "`hutch stop \(name)` first"
