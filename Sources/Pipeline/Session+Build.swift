@@ -60,7 +60,7 @@ extension Session {
     }
     var layers = plan.cachedPrefix
     for step in plan.stepsToRun {
-      let layer = try run(step, of: chain, over: layers, request, lease, &timings)
+      let layer = try run(step, in: plan, of: chain, over: layers, request, lease, &timings)
       layers.append(layer)
     }
     if let kernel = locked.kernel { try fetch(kernel.packages, lease, &timings) }

@@ -41,7 +41,9 @@ final class Workplace {
     try Files.makeDirectories(job.directory)
     let lines = Lines()
     let answer = try Self.client.perform(.step(job)) { lines.add($0) }
-    return try StepOutcome(job: job, packed: PackedLayer(answer: answer), lines: lines.all)
+    let said = try StepAnswer(json: answer)
+    return try StepOutcome(
+      job: job, packed: said.layer, findings: said.findings, lines: lines.all)
   }
 
   func script(
@@ -66,13 +68,17 @@ final class Workplace {
 struct StepOutcome {
   let job: StepJob
   let packed: PackedLayer
+  let findings: [SealFinding]
   /// What the step said, without what the worker says of itself.
   let lines: [String]
   let table: TableOfContents
 
-  init(job: StepJob, packed: PackedLayer, lines: [String]) throws {
+  init(
+    job: StepJob, packed: PackedLayer, findings: [SealFinding], lines: [String]
+  ) throws {
     self.job = job
     self.packed = packed
+    self.findings = findings
     self.lines = lines.filter { $0 != "packing" }
     table = try TableOfContents(decoding: try Files.read(job.tableFile, limit: 1 << 20))
   }
