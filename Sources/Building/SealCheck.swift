@@ -74,7 +74,10 @@ package final class SealCheck {
   /// - Parameter secrets: what the step was given. Those of a few bytes are not looked for: they
   ///   stand anywhere.
   package init(secrets: [[UInt8]] = []) {
-    let given = secrets.filter { $0.count >= Self.shortestSecret }
+    // Where it is read by a shell, the line end is gone.
+    let given = secrets.map { secret in
+      Array(secret[..<((secret.lastIndex { $0 != 0x0A && $0 != 0x0D } ?? -1) + 1)])
+    }.filter { $0.count >= Self.shortestSecret }
     self.secrets = given.count
     search = MarkerSearch(given + Self.markers.map(\.1))
   }

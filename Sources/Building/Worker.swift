@@ -56,7 +56,7 @@ package enum Worker {
     try StepRunner(job, onLine: say).run()
     say("packing")
     let tree = try OwnedDescriptor.open(job.upper, .directory)
-    let seal = SealCheck()
+    let seal = SealCheck(secrets: job.secrets.values.map(\.bytes))
     let packer = LayerPacker(onEntry: seal.look)
     let packed = try packer.pack(tree, blob: job.layerFile, table: job.tableFile)
     return StepAnswer(layer: packed, findings: seal.findings).json

@@ -23,6 +23,8 @@ package enum PipelineError: Failure {
   case noWork(String)
   case badVariable(String)
   case badDirectory(String)
+  case badSecret(reason: String)
+  case secretsMissing(StepID, names: [String])
   case overlayMissing(String)
   case unsafeRuntimeDirectory(path: String)
   case notStarted(name: String, reason: String)
@@ -40,7 +42,7 @@ package enum PipelineError: Failure {
       .noWork:
       .inUse
     case .lockIsStale, .badVMName, .workspaceNotADirectory, .badVariable,
-      .badDirectory:
+      .badDirectory, .badSecret, .secretsMissing:
       .badInput
     case .noRoom: .noSpace
     case .guestProgramMissing, .storeOfAnotherUser: .missingHostTool
@@ -81,6 +83,11 @@ package enum PipelineError: Failure {
     case .badVariable(let text):
       "\"\(text)\" is no variable: NAME=VALUE, or NAME for the value here"
     case .badDirectory(let text): "\"\(text)\" is not an absolute path in the VM"
+    case .badSecret(let reason): "a value of --secret can't be used: \(reason)"
+    case .secretsMissing(let step, let names):
+      "step \(step.ordinal) of \"\(step.recipe)\" needs "
+        + (names.count == 1 ? "the secret " : "the secrets ")
+        + names.map { "\"\($0)\"" }.joined(separator: ", ")
     case .overlayMissing(let name): "the disk of the VM \"\(name)\" is gone"
     case .unsafeRuntimeDirectory(let path):
       "\"\(path)\" is not a directory of yours alone, so sockets can't be kept there"
@@ -112,6 +119,9 @@ package enum PipelineError: Failure {
     case .holdsWork(let name):
       "`hutch sync \(name)` shows it; remove the VM all the same with `hutch rm --force \(name)`"
     case .guestProgramChanged: "try again"
+    case .secretsMissing(let step, let names):
+      "`hutch build "
+        + names.map { "--secret \($0)=FILE" }.joined(separator: " ") + " \(step.recipe)`"
     case .overlayMissing(let name): "remove what is left with `hutch rm --force \(name)`"
     case .unsafeRuntimeDirectory: "set XDG_RUNTIME_DIR to a directory of your own"
     default: nil

@@ -32,12 +32,12 @@ final class Workplace {
   /// Runs one step in a worker.
   func step(
     _ work: StepWork, lower: [String] = ["base"], environment: [String: String] = [:],
-    seconds: Int? = nil
+    seconds: Int? = nil, secrets: [String: Secret] = [:]
   ) throws -> StepOutcome {
     steps += 1
     let job = StepJob(
       trees: trees, lower: lower, directory: "\(path)/step-\(steps)", date: Self.date,
-      environment: environment, work: work, seconds: seconds)
+      environment: environment, work: work, seconds: seconds, secrets: secrets)
     try Files.makeDirectories(job.directory)
     let lines = Lines()
     let answer = try Self.client.perform(.step(job)) { lines.add($0) }
@@ -48,10 +48,11 @@ final class Workplace {
 
   func script(
     _ text: String, lower: [String] = ["base"], environment: [String: String] = [:],
-    seconds: Int? = nil
+    seconds: Int? = nil, secrets: [String: Secret] = [:]
   ) throws -> StepOutcome {
     try step(
-      .script(text, user: nil), lower: lower, environment: environment, seconds: seconds)
+      .script(text, user: nil), lower: lower, environment: environment, seconds: seconds,
+      secrets: secrets)
   }
 
   /// Makes the layer of a step a parent of later ones.
