@@ -24,6 +24,8 @@ package enum PipelineError: Failure {
   case noWork(String)
   case badVariable(String)
   case badDirectory(String)
+  case badSecret(reason: String)
+  case secretsMissing(StepID, names: [String])
   case overlayMissing(String)
   case unsafeRuntimeDirectory(path: String)
   case notStarted(name: String, reason: String)
@@ -44,7 +46,7 @@ package enum PipelineError: Failure {
       .noWork, .fileExists:
       .inUse
     case .lockIsStale, .badVMName, .workspaceNotADirectory, .badVariable,
-      .badDirectory, .notABundle:
+      .badDirectory, .notABundle, .badSecret, .secretsMissing:
       .badInput
     case .noRoom: .noSpace
     case .guestProgramMissing, .storeOfAnotherUser: .missingHostTool
@@ -86,6 +88,11 @@ package enum PipelineError: Failure {
     case .badVariable(let text):
       "\"\(text)\" is no variable: NAME=VALUE, or NAME for the value here"
     case .badDirectory(let text): "\"\(text)\" is not an absolute path in the VM"
+    case .badSecret(let reason): "a value of --secret can't be used: \(reason)"
+    case .secretsMissing(let step, let names):
+      "step \(step.ordinal) of \"\(step.recipe)\" needs "
+        + (names.count == 1 ? "the secret " : "the secrets ")
+        + names.map { "\"\($0)\"" }.joined(separator: ", ")
     case .overlayMissing(let name): "the disk of the VM \"\(name)\" is gone"
     case .unsafeRuntimeDirectory(let path):
       "\"\(path)\" is not a directory of yours alone, so sockets can't be kept there"
@@ -122,6 +129,9 @@ package enum PipelineError: Failure {
     case .guestProgramChanged: "try again"
     case .fileExists: "give another name with --output, or remove it"
     case .notABundle: "make one with `hutch export --inputs`"
+    case .secretsMissing(let step, let names):
+      "`hutch build "
+        + names.map { "--secret \($0)=FILE" }.joined(separator: " ") + " \(step.recipe)`"
     case .overlayMissing(let name): "remove what is left with `hutch rm --force \(name)`"
     case .unsafeRuntimeDirectory: "set XDG_RUNTIME_DIR to a directory of your own"
     default: nil
