@@ -8,6 +8,8 @@ package enum BuildingError: Failure {
   /// A parent of the place to copy to is something else than a directory.
   case notADirectory(GuestPath)
   case copiedFileChanged(path: String)
+  /// An archive that a recipe fetched, and the entry that can't be taken.
+  case badArchive(entry: String, reason: String)
   case unexpectedAnswer(String)
   case host(HostError)
   /// What a worker met, in its own words.
@@ -17,7 +19,7 @@ package enum BuildingError: Failure {
     switch self {
     case .host(let error): error.kind
     case .worker(_, let kind, _): kind
-    case .copiedFileChanged, .notADirectory: .badInput
+    case .copiedFileChanged, .notADirectory, .badArchive: .badInput
     default: .failed
     }
   }
@@ -31,6 +33,7 @@ package enum BuildingError: Failure {
     case .stepTimedOut(let what, let seconds): "\"\(what)\" did not end within \(seconds) s"
     case .notADirectory(let path): "can't copy below \"\(path)\": it is not a directory"
     case .copiedFileChanged(let path): "\"\(path)\" changed while it was being copied"
+    case .badArchive(let entry, let reason): "\"\(entry)\" can't be unpacked: \(reason)"
     case .unexpectedAnswer(let text): "a build worker gave an answer that makes no sense: \(text)"
     case .host(let error): error.message
     case .worker(let message, _, _): message

@@ -29,6 +29,8 @@ package struct StepRunner {
       try run(script: script, user: user)
     case .copy(let files):
       try copy(files)
+    case .unpack(let archive, let target, let strip):
+      try unpack(archive, to: target, strip: strip)
     }
     try normalise()
   }
@@ -140,7 +142,7 @@ package struct StepRunner {
       sandbox = self.sandbox(installing: packages, from: repository, recommends: recommends)
     case .script(let script, let user): sandbox = self.sandbox(running: script, user: user)
     // Nothing of these runs in a sandbox of ours.
-    case .bootstrap, .copy: return
+    case .bootstrap, .copy, .unpack: return
     }
     onLine("a shell where the step failed, which is \(Self.script); leave it with `exit`:")
     let shell = try RunningProcess.start(
@@ -169,6 +171,17 @@ package struct StepRunner {
       trees: job.lower, in: job.trees, upper: job.upper, work: job.scratch, at: job.root)
     let root = try OwnedDescriptor.open(job.root, .directory)
     for file in files { try copy(file, into: root) }
+    try Mounts.unmount(job.root)
+  }
+
+  private func unpack(_ archive: String, to target: GuestPath, strip: Int) throws {
+    try Mounts.overlay(
+      trees: job.lower, in: job.trees, upper: job.upper, work: job.scratch, at: job.root)
+    do {
+      let root = try OwnedDescriptor.open(job.root, .directory)
+      let directory = try makeDirectories(target, in: root)
+      try ArchiveUnpacking(archive, into: directory, strip: strip, date: job.date).run()
+    }
     try Mounts.unmount(job.root)
   }
 

@@ -10,6 +10,8 @@ package enum StepWork: Sendable, Hashable {
   /// Run by `/bin/sh -e` as `user`, root if there is none.
   case script(String, user: String?)
   case copy([FileToCopy])
+  /// An archive on the host, unpacked below a directory of the image.
+  case unpack(archive: String, to: GuestPath, strip: Int)
 }
 
 /// One file, directory or link that a `copy` step puts into the image, owned by root.

@@ -138,6 +138,11 @@ extension StepWork {
       ])
     case .copy(let files):
       .object(["kind": .string("copy"), "files": .array(files.map(\.json))])
+    case .unpack(let archive, let target, let strip):
+      .object([
+        "kind": .string("unpack"), "archive": .string(archive),
+        "to": .string(Hex.encode(target.bytes)), "strip": .integer(Int64(strip)),
+      ])
     }
   }
 
@@ -156,6 +161,12 @@ extension StepWork {
       var files: [FileToCopy] = []
       for file in json["files"]?.array ?? [] { files.append(try FileToCopy(json: file)) }
       self = .copy(files)
+    case "unpack":
+      guard let to = Hex.decode(try json.text("to")).flatMap({ GuestPath($0) }) else {
+        throw .unexpectedAnswer("an archive without a place")
+      }
+      self = .unpack(
+        archive: try json.text("archive"), to: to, strip: Int(try json.number("strip")))
     case let other: throw .unexpectedAnswer("work of kind \"\(other)\"")
     }
   }

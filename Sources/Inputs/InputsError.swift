@@ -20,6 +20,9 @@ package enum InputsError: Failure {
   /// The signed lists and apt's answer don't agree about a package.
   case listsDisagree(package: String)
   case notFetched(package: String, path: String, digest: Digest, said: String)
+  case addressNotFetched(url: String, said: String)
+  /// What lies at an address is not what the recipe wants.
+  case wrongFile(url: String, expected: Digest, found: Digest, size: ByteCount)
   case damagedPackage(path: String, what: String)
   case sameFileName(String)
 
@@ -27,8 +30,8 @@ package enum InputsError: Failure {
     switch self {
     case .host(let error): error.kind
     case .noDebianMirror, .missingKeyring: .missingHostTool
-    case .listsNotUpdated, .notFetched: .fetchFailed
-    case .badSignature, .listsDisagree: .verificationDiffers
+    case .listsNotUpdated, .notFetched, .addressNotFetched: .fetchFailed
+    case .badSignature, .listsDisagree, .wrongFile: .verificationDiffers
     case .unusablePath, .unusablePackageName, .unknownPackage, .unsolvable, .wouldUpgrade:
       .badInput
     case .damagedPackage: .storeDamaged
@@ -57,6 +60,11 @@ package enum InputsError: Failure {
       "the signed lists of packages say something else about \"\(package)\" than apt"
     case .notFetched(let package, let path, _, let said):
       "no source has \"\(package)\" (\(path)) any more: \(said)"
+    case .addressNotFetched(let url, let said): "\"\(url)\" could not be fetched: \(said)"
+    case .wrongFile(let url, let expected, let found, let size):
+      expected == found
+        ? "what lies at \"\(url)\" has \(size), which is not what the lock says"
+        : "what lies at \"\(url)\" has the sha256 \(found.hex) (\(size)), not \(expected.hex)"
     case .damagedPackage(let path, let what):
       "\"\(path)\" is not a whole Debian package: \(what)"
     case .sameFileName(let name):
@@ -76,6 +84,7 @@ package enum InputsError: Failure {
     case .wouldUpgrade:
       "update the parent with `hutch update`, or set `upgrade = true` in the step"
     case .notFetched: "`hutch update` locks versions that can be fetched"
+    case .wrongFile: "find out why it changed before you write the new digest into the recipe"
     case .damagedPackage: "look at the store with `hutch verify --repair`"
     default: nil
     }

@@ -113,7 +113,7 @@ extension Session {
     var needed: Int64 = 64 << 20
     for step in plan.stepsToRun {
       // A package takes about four times its size unpacked, once as a tree, once in the disk.
-      needed += step.packages.reduce(0) { $0 + $1.size.bytes } * 9 + (32 << 20)
+      needed += step.inputs.reduce(0) { $0 + $1.size.bytes } * 9 + (32 << 20)
     }
     let free = try Files.freeSpace(layout.root)
     if free.bytes < needed {
@@ -127,6 +127,15 @@ extension PlannedStep {
   var packages: [LockedPackage] {
     switch action {
     case .bootstrap(_, let packages), .apt(_, let packages): packages
+    case .copy, .fetch, .run: []
+    }
+  }
+
+  /// All that it takes from outside.
+  var inputs: [WantedInput] {
+    switch action {
+    case .bootstrap, .apt: packages.map(WantedInput.init)
+    case .fetch(_, let file): [WantedInput(file)]
     case .copy, .run: []
     }
   }

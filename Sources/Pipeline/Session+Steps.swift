@@ -86,6 +86,16 @@ extension Session {
         packages: request.packages.map { name in versions[name].map { "\(name)=\($0)" } ?? name },
         repository: repository, recommends: request.recommends)
     case .run(let request): return .script(request.script, user: step.options.user)
+    case .fetch(let request, let file):
+      let path = layout.input(file.digest)
+      if request.unpack {
+        return .unpack(archive: path, to: request.target, strip: request.strip)
+      }
+      return .copy([
+        FileToCopy(
+          to: request.target, mode: request.mode ?? 0o644,
+          contents: .file(path: path, digest: file.digest))
+      ])
     case .copy(let request, let files):
       return .copy(
         files.map { file in

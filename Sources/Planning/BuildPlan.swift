@@ -74,5 +74,6 @@ package enum PlannedAction: Sendable, Hashable {
   case apt(AptRequest, packages: [LockedPackage])
   /// `files` are sorted by path.
   case copy(CopyRequest, files: [CopiedFile])
+  case fetch(FetchRequest, file: LockedFile)
   case run(RunRequest)
 }

@@ -34,6 +34,16 @@ extension Planner {
         let name = file.path.isRoot ? "" : "/" + Escape.word(file.path.bytes)
         values["copy.file" + name] = file.recorded(asked: request.mode)
       }
+    case .fetch(let request, let file):
+      values["kind"] = "fetch"
+      values["fetch.sha256"] = file.digest.description
+      values["fetch.to"] = "/" + Escape.word(request.target.bytes)
+      values["fetch.unpack"] = String(request.unpack)
+      if request.unpack {
+        values["fetch.strip"] = String(request.strip)
+      } else {
+        values["fetch.mode"] = octal(request.mode ?? 0o644)
+      }
     case .run(let request):
       values["kind"] = "run"
       values["run.script"] = Digest.of(request.script).description
@@ -45,6 +55,11 @@ extension Planner {
     }
     values["configuration"] = configuration(environment, user: user).description
     return values
+  }
+
+  private func octal(_ mode: UInt32) -> String {
+    let digits = String(mode, radix: 8)
+    return "0" + String(repeating: "0", count: max(0, 3 - digits.count)) + digits
   }
 
   private func add(_ packages: [LockedPackage], to values: inout [String: String]) {

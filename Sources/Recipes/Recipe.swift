@@ -44,6 +44,7 @@ package struct RecipeStep: Sendable, Equatable {
 package enum StepAction: Sendable, Hashable {
   case apt(AptRequest)
   case copy(CopyRequest)
+  case fetch(FetchRequest)
   case run(RunRequest)
 }
 

@@ -140,12 +140,14 @@ package enum ChainAction: Sendable, Hashable {
   case bootstrap(suite: String)
   case apt(AptRequest)
   case copy(CopyRequest)
+  case fetch(FetchRequest)
   case run(RunRequest)
 
   init(_ action: StepAction) {
     switch action {
     case .apt(let request): self = .apt(request)
     case .copy(let request): self = .copy(request)
+    case .fetch(let request): self = .fetch(request)
     case .run(let request): self = .run(request)
     }
   }
@@ -156,6 +158,7 @@ package enum ChainAction: Sendable, Hashable {
     case .bootstrap: "bootstrap"
     case .apt: "apt"
     case .copy: "copy"
+    case .fetch: "fetch"
     case .run: "run"
     }
   }
@@ -166,6 +169,7 @@ package enum ChainAction: Sendable, Hashable {
     case .bootstrap(let suite): return "debian:\(suite)"
     case .apt(let request): return "apt \(request.packages.joined(separator: " "))"
     case .copy(let request): return "copy \(request.source) to \(request.target)"
+    case .fetch(let request): return "fetch \(request.fileName) to \(request.target)"
     case .run(let request):
       let lines = request.script.split(separator: "\n").map { $0.drop(while: { $0 == " " }) }
       let first = lines.first { !$0.isEmpty && !$0.hasPrefix("#") && !$0.hasPrefix("set -") }
