@@ -1,5 +1,5 @@
 internal import Glibc
-internal import Host
+package import Host
 package import Vocabulary
 
 /// The files of `inputs/sha256/`: named by their digest, mode 0444, each of them verified before
@@ -32,7 +32,8 @@ package struct InputStore: Sendable, Hashable {
   }
 
   /// Size and digest of a file's contents.
-  static func measure(_ path: String) throws(HostError) -> (size: ByteCount, digest: Digest) {
+  package static func measure(_ path: String) throws(HostError) -> (size: ByteCount, digest: Digest)
+  {
     let file = try OwnedDescriptor.open(path, .read)
     var stream = DigestStream()
     var size: Int64 = 0
@@ -59,7 +60,7 @@ package struct InputStore: Sendable, Hashable {
   }
 
   /// As `publish`, for contents that have just been measured.
-  func adopt(_ path: String, as digest: Digest) throws(HostError) {
+  package func adopt(_ path: String, as digest: Digest) throws(HostError) {
     try Files.setMode(path, 0o444)
     try OwnedDescriptor.open(path, .read).sync()
     // What has the name already has the same contents, or is damaged: this one is neither.
@@ -80,5 +81,5 @@ package struct InputStore: Sendable, Hashable {
     }
   }
 
-  func sync() throws(HostError) { try Files.syncDirectory(directory) }
+  package func sync() throws(HostError) { try Files.syncDirectory(directory) }
 }

@@ -55,7 +55,7 @@ extension Session {
     }
     if request.explains { return try explain(plan, found) }
     if !plan.stepsToRun.isEmpty {
-      try requireRoom(for: plan)
+      try requireRoom(for: plan.stepsToRun)
       try fetchInputs(of: Array(plan.stepsToRun), lease, &timings)
     }
     var layers = plan.cachedPrefix
@@ -109,9 +109,9 @@ extension Session {
   }
 
   /// Before the first byte is written: what a step may leave, and room to leave it in.
-  private func requireRoom(for plan: BuildPlan) throws {
+  func requireRoom(for steps: some Sequence<PlannedStep>) throws {
     var needed: Int64 = 64 << 20
-    for step in plan.stepsToRun {
+    for step in steps {
       // A package takes about four times its size unpacked, once as a tree, once in the disk.
       needed += step.inputs.reduce(0) { $0 + $1.size.bytes } * 9 + (32 << 20)
     }
@@ -127,7 +127,7 @@ extension PlannedStep {
   var packages: [LockedPackage] {
     switch action {
     case .bootstrap(_, let packages), .apt(_, let packages): packages
-    case .copy, .fetch, .run: []
+    case .copy, .fetch, .pip, .run: []
     }
   }
 
@@ -136,6 +136,7 @@ extension PlannedStep {
     switch action {
     case .bootstrap, .apt: packages.map(WantedInput.init)
     case .fetch(_, let file): [WantedInput(file)]
+    case .pip(_, let wheels): wheels.map(WantedInput.init)
     case .copy, .run: []
     }
   }

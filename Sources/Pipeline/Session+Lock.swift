@@ -24,7 +24,8 @@ extension Session {
     if let before, before.kernel != nil, states.allSatisfy(\.isComplete) { return before }
     if isLocked { throw staleLock(chain, found, states, hasLock: before != nil) }
     return try report.stage("lock \(found.name)", &timings) {
-      let lock = try resolve(chain, states, before ?? parentLock(of: chain), lease)
+      let lock = try resolve(
+        chain, states, before ?? parentLock(of: chain), files: files, lease)
       try Files.write(found.lockPath, Array(lock.render().utf8))
       let packages = lock.steps.reduce(0) { $0 + $1.packages.count }
       let files = lock.steps.reduce(0) { $0 + $1.files.count }
@@ -69,7 +70,8 @@ extension Session {
   /// Steps that are locked stay as they are; the others are resolved one after the other, each
   /// knowing what the ones before it will have installed.
   private func resolve(
-    _ chain: RecipeChain, _ states: [LockState], _ before: Lock?, _ lease: Lease
+    _ chain: RecipeChain, _ states: [LockState], _ before: Lock?,
+    files: [StepID: [Planning.CopiedFile]], _ lease: Lease
   ) throws -> Lock {
     let needsArchives =
       before?.kernel == nil
@@ -87,7 +89,17 @@ extension Session {
           id: step.id, ask: ask, date: before.date, packages: before.packages, files: before.files)
       } else {
         do {
-          entry = try resolve(step, ask, over: status, with: resolver, lease)
+          if case .pip(let request) = step.action {
+            let soFar = Lock(
+              architecture: .amd64, recipes: LockedRecipe.all(of: chain), archives: [],
+              steps: steps)
+            let layers = try buildLocked(chain, soFar, files: files, lease)
+            entry = LockedStep(
+              id: step.id, ask: ask,
+              files: try resolve(request, step, of: chain, over: layers, lease))
+          } else {
+            entry = try resolve(step, ask, over: status, with: resolver, lease)
+          }
         } catch let error as InputsError {
           throw PipelineError.step(step.id, error)
         }
@@ -132,6 +144,8 @@ extension Session {
           allowUpgrades: request.upgrade
         ).packages ?? []
     case .fetch(let request): files = [try obtain(request, lease)]
+    // The image's own tools are asked about these.
+    case .pip: break
     case .copy, .run: break
     }
     return LockedStep(id: step.id, ask: ask, packages: packages, files: files)

@@ -23,6 +23,7 @@ extension Session {
     }
     if let known { return known }
     defer { try? catalog.finishStep(record.key, lease) }
+    try fetchFiles(of: step, of: chain, over: layers, lease, &timings)
     let clock = Stopwatch()
     let title = "\(step.id): \(step.summary)"
     let layer = try report.stage(title, &timings) {
@@ -39,6 +40,24 @@ extension Session {
         ordinal: step.id.ordinal, impure: step.isImpure,
         buildMilliseconds: Int64(clock.milliseconds)))
     return layer
+  }
+
+  /// What only the image's own tools know how to get; the rest has been fetched before.
+  private func fetchFiles(
+    of step: PlannedStep, of chain: RecipeChain, over layers: [DiffID], _ lease: Lease,
+    _ timings: inout Timings
+  ) throws {
+    guard case .pip(let request, let wheels) = step.action else { return }
+    do {
+      if wheels.allSatisfy({ inputStore.holds($0.digest, size: $0.size) }) {
+        return try fetch(wheels, request, step, of: chain, over: layers, lease)
+      }
+      try report.stage("fetch \(wheels.count) wheels", &timings) {
+        try fetch(wheels, request, step, of: chain, over: layers, lease)
+      }
+    } catch let error as InputsError {
+      throw PipelineError.step(step.id, error)
+    }
   }
 
   private func perform(
@@ -85,6 +104,10 @@ extension Session {
       return .install(
         packages: request.packages.map { name in versions[name].map { "\(name)=\($0)" } ?? name },
         repository: repository, recommends: request.recommends)
+    case .pip(let request, let wheels):
+      var script = try Pip.install(wheels, request)
+      script.directories[Pip.wheels] = try shelf(wheels, in: directory)
+      return .tool(ToolWork(script, what: step.summary))
     case .run(let request): return .script(request.script, user: step.options.user)
     case .fetch(let request, let file):
       let path = layout.input(file.digest)

@@ -44,6 +44,12 @@ extension Planner {
       } else {
         values["fetch.mode"] = octal(request.mode ?? 0o644)
       }
+    case .pip(let request, let wheels):
+      values["kind"] = "pip"
+      values["pip.packages"] = request.packages.joined(separator: " ")
+      values["pip.upgrade"] = String(request.upgrade)
+      values["pip.venv"] = "/" + Escape.word(request.venv.bytes)
+      for wheel in wheels { values["input.\(wheel.name)"] = wheel.digest.description }
     case .run(let request):
       values["kind"] = "run"
       values["run.script"] = Digest.of(request.script).description

@@ -106,6 +106,7 @@ extension Lock {
   private static func isName(_ text: String, of kind: String?) -> Bool {
     switch kind {
     case "fetch": Digest(hex: text) != nil
+    case "pip": PipRequirement.isUsable(text)
     default: Names.isDebianPackage(text)
     }
   }

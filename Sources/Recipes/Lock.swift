@@ -198,6 +198,10 @@ package struct StepAsk: Sendable, Hashable {
     case .fetch(let request):
       // Where it comes from and where it goes don't change what it is.
       self.init(kind: action.kind, names: [request.digest.hex], options: [])
+    case .pip(let request):
+      self.init(
+        kind: action.kind, names: request.packages,
+        options: ["upgrade=\(request.upgrade)", "venv=\(request.venv)"])
     case .copy, .run:
       return nil
     }
@@ -206,7 +210,7 @@ package struct StepAsk: Sendable, Hashable {
   /// The kinds whose inputs are Debian packages.
   package static let packageKinds = ["bootstrap", "apt"]
   /// The kinds whose inputs are files of their own.
-  package static let fileKinds = ["fetch"]
+  package static let fileKinds = ["fetch", "pip"]
 
   package var takesPackages: Bool { Self.packageKinds.contains(kind) }
 

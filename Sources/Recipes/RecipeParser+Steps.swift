@@ -1,8 +1,8 @@
 internal import Vocabulary
 
 extension RecipeParser {
-  static let supportedKinds = ["apt", "copy", "fetch", "run"]
-  static let laterKinds = ["pip", "npm"]
+  static let supportedKinds = ["apt", "copy", "fetch", "pip", "run"]
+  static let laterKinds = ["npm"]
   /// Which kinds an option says something to.
   static let options: [(name: String, kinds: [String])] = [
     ("network", ["run"]),
@@ -56,6 +56,7 @@ extension RecipeParser {
     case "apt": readPackages(step).map(StepAction.apt)
     case "copy": readCopy(step).map(StepAction.copy)
     case "fetch": readFetch(step).map(StepAction.fetch)
+    case "pip": readPip(step).map(StepAction.pip)
     default: readScript(step).map(StepAction.run)
     }
   }
@@ -79,29 +80,6 @@ extension RecipeParser {
       else { return nil }
       return number * unit
     }
-  }
-
-  private static func readPackages(_ step: TableReader) -> AptRequest? {
-    guard let entries = step.strings("apt") else { return nil }
-    var packages: Set<String> = []
-    for (text, node) in entries {
-      let shown = Names.printable(text)
-      if !Names.isDebianPackage(text) {
-        step.refuse(
-          node, "\"\(shown)\" is not the name of a Debian package",
-          hint: text.contains("=")
-            ? "name the package only: versions stand in the lock"
-            : "names have lower-case letters, digits, \"+\", \"-\" and \".\"")
-      } else if !packages.insert(text).inserted {
-        step.refuse(node, "\"\(shown)\" stands twice in \"apt\"", hint: "remove one of them")
-      }
-    }
-    if entries.isEmpty, let node = step.table["apt"] {
-      step.refuse(node, "\"apt\" names no package", hint: "remove the step")
-    }
-    return AptRequest(
-      packages: Array(packages), recommends: step.boolean("recommends") ?? false,
-      upgrade: step.boolean("upgrade") ?? false)
   }
 
   private static func readScript(_ step: TableReader) -> RunRequest? {

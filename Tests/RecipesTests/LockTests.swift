@@ -42,16 +42,24 @@ struct LockTests {
         from = "debian:trixie"
         [[step]]
         fetch = { url = "https://example.org/tool.gz", sha256 = "\(digest.hex)", to = "/opt/tool" }
+        [[step]]
+        pip = ["b[c]>=1", "a"]
         """
       )
     ])
+    let files = [
+      "fetch": [LockedFile(name: "tool.gz", size: ByteCount(12), digest: digest)],
+      "pip": ["b-1-py3-none-any.whl", "a-1-py3-none-any.whl"].map {
+        LockedFile(name: $0, size: ByteCount(1), digest: Digest.of($0))
+      },
+    ]
     let steps = chain.steps.compactMap { step in
       StepAsk(step.action).map { ask in
         ask.takesPackages
           ? LockedStep(id: step.id, ask: ask, date: SourceDate(1), packages: [package("git")])
           : LockedStep(
             id: step.id, ask: ask,
-            files: [LockedFile(name: "tool.gz", size: ByteCount(12), digest: digest)])
+            files: files[ask.kind] ?? [])
       }
     }
     return Lock(
@@ -74,10 +82,20 @@ struct LockTests {
         ]
 
         """), "\(text)")
+    #expect(
+      text.contains(
+        """
+        kind = "pip"
+        names = ["a", "b[c]>=1"]
+        options = ["upgrade=false", "venv=/opt/python"]
+
+        """))
     #expect(!text.contains("://"))
   }
 
   @Test(arguments: [
+    ("names = [\"a\", ", "names = [\"--x\", ", "\"--x\" in \"names\" is not a name"),
+    ("name = \"b-1-py3", "name = \"a-1-py3", "file \"a-1-py3-none-any.whl\" stands twice"),
     ("name = \"tool.gz\"", "name = \"../tool\"", "\"name\" must be the name of a file"),
     ("files = [", "date = 1\nfiles = [", "unknown key \"date\""),
     ("files = [", "packages = [", "missing key \"files\""),

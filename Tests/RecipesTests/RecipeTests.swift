@@ -29,6 +29,13 @@ struct RecipeTests {
           FetchRequest(
             url: "http://127.0.0.1:8000/", digest: digest,
             target: try #require(GuestPath("/usr/local/bin/tool")), mode: 0o755)),
+        .pip(
+          PipRequest(
+            packages: ["Django", "ruff", "uvicorn[standard]>=0.3,<1"],
+            venv: try #require(GuestPath("/opt/python")))),
+        .pip(
+          PipRequest(
+            packages: ["ruff"], venv: try #require(GuestPath("/srv/tools")), upgrade: true)),
       ])
     #expect(recipe.steps[0].options == StepOptions(timeoutSeconds: 3600))
     #expect(
