@@ -60,7 +60,7 @@ let package = Package(
     stage("Inputs", ["Vocabulary", "Host", "Archives", "Recipes", "CArchive"]),
     stage("Layers", ["Vocabulary", "Host", "Archives", "CZstd"]),
     stage("Disks", ["Vocabulary", "Host"]),
-    stage("Building", ["Vocabulary", "Host", "Inputs", "Layers", "Disks"]),
+    stage("Building", ["Vocabulary", "Host", "Archives", "Inputs", "Layers", "Disks"]),
     stage("Catalog", ["Vocabulary", "Host", grdb]),
     stage("GuestProtocol", []),
     .target(name: "CGuest", cSettings: strictC),

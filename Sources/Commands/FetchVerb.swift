@@ -25,7 +25,7 @@ struct FetchVerb: ParsableCommand {
         .init("fetched", alignsRight: true),
       ], nothing: "")
     for name in recipe {
-      let outcome = try session.fetch(FetchRequest(recipe: name, isLocked: locked))
+      let outcome = try session.fetch(FetchingRequest(recipe: name, isLocked: locked))
       listing.add(
         [outcome.name, "\(outcome.inputs)", "\(outcome.bytes)", "\(outcome.fetched)"],
         [

@@ -25,11 +25,11 @@ enum InputBundle {
       try writePadding(after: ByteCount(bytes.count), to: file)
     }
     var done = ByteCount.zero
-    for package in lock.inputs {
-      try writeHeader(folder + package.digest.hex, package.size, to: file)
-      try copy(package, from: store, to: file)
-      try writePadding(after: package.size, to: file)
-      done += package.size
+    for input in lock.inputs {
+      try writeHeader(folder + input.digest.hex, input.size, to: file)
+      try copy(input, from: store, to: file)
+      try writePadding(after: input.size, to: file)
+      done += input.size
       progress(done)
     }
     try file.writeAll(CanonicalTar.end)
@@ -51,9 +51,9 @@ enum InputBundle {
   }
 
   private static func copy(
-    _ package: LockedPackage, from store: InputStore, to file: borrowing OwnedDescriptor
+    _ wanted: WantedInput, from store: InputStore, to file: borrowing OwnedDescriptor
   ) throws {
-    let path = store.path(of: package.digest)
+    let path = store.path(of: wanted.digest)
     let input = try OwnedDescriptor.open(path, .read)
     var stream = DigestStream()
     while true {
@@ -64,9 +64,9 @@ enum InputBundle {
       try file.writeAll(part)
     }
     let found = stream.finish()
-    guard found == package.digest else {
+    guard found == wanted.digest else {
       throw LayersError.digestDiffers(
-        what: "\"\(path)\"", expected: package.digest, found: found)
+        what: "\"\(path)\"", expected: wanted.digest, found: found)
     }
   }
 
@@ -86,21 +86,22 @@ enum InputBundle {
     let lock = try Lock.parse(text, path: "\(path) (\(lockName))")
     _ = try self.text(recipeName, limit: 1 << 20, &reader, of: path)
     var done = ByteCount.zero
-    for package in lock.inputs {
-      try expect(folder + package.digest.hex, package.size, &reader, of: path)
+    for input in lock.inputs {
+      try expect(folder + input.digest.hex, input.size, &reader, of: path)
       let output = try OwnedDescriptor.open(
-        "\(directory)/\(package.digest.hex)", .createExclusive(mode: 0o600))
+        "\(directory)/\(input.digest.hex)", .createExclusive(mode: 0o600))
       var stream = DigestStream()
-      try data(package.size, &reader) {
+      try data(input.size, &reader) {
         stream.update($0)
         try output.writeAll($0)
       }
       let found = stream.finish()
-      guard found == package.digest else {
+      guard found == input.digest else {
         throw LayersError.digestDiffers(
-          what: "\"\(package.name)\" in \"\(path)\"", expected: package.digest, found: found)
+          what: "\"\(folder)\(input.digest.hex)\" in \"\(path)\"", expected: input.digest,
+          found: found)
       }
-      done += package.size
+      done += input.size
       progress(done)
     }
     guard try reader.entry() == nil else { throw PipelineError.notABundle(path) }

@@ -53,20 +53,21 @@ extension Session {
     defer { lease.release() }
     let files = try CopySources.read(chain)
     let locked = try completeLock(
-      chain, found, files: files, isLocked: request.isLocked || request.explains, lease, &timings)
+      chain, found, files: files, isLocked: request.isLocked || request.explains, secrets, lease,
+      &timings)
     let plan = try planner.plan(chain, lock: locked, files: files) {
       try catalog.knownStep($0, lease)
     }
     if request.explains { return try explain(plan, found) }
     if !plan.stepsToRun.isEmpty {
       try secrets.require(for: plan.stepsToRun)
-      try requireRoom(for: plan)
+      try requireRoom(for: plan.stepsToRun)
       try fetchInputs(of: Array(plan.stepsToRun), lease, &timings)
     }
     var layers = plan.cachedPrefix
     for step in plan.stepsToRun {
       let layer = try run(
-        step, in: plan, of: chain, over: layers, request, secrets, lease, &timings)
+        step, among: plan.steps, of: chain, over: layers, request, secrets, lease, &timings)
       layers.append(layer)
     }
     if let kernel = locked.kernel { try fetch(kernel.packages, lease, &timings) }
@@ -124,11 +125,11 @@ extension Session {
   }
 
   /// Before the first byte is written: what a step may leave, and room to leave it in.
-  private func requireRoom(for plan: BuildPlan) throws {
+  func requireRoom(for steps: some Sequence<PlannedStep>) throws {
     var needed: Int64 = 64 << 20
-    for step in plan.stepsToRun {
+    for step in steps {
       // A package takes about four times its size unpacked, once as a tree, once in the disk.
-      needed += step.packages.reduce(0) { $0 + $1.size.bytes } * 9 + (32 << 20)
+      needed += step.inputs.reduce(0) { $0 + $1.size.bytes } * 9 + (32 << 20)
     }
     let free = try Files.freeSpace(layout.root)
     if free.bytes < needed {
@@ -142,6 +143,16 @@ extension PlannedStep {
   var packages: [LockedPackage] {
     switch action {
     case .bootstrap(_, let packages), .apt(_, let packages): packages
+    case .copy, .fetch, .pip, .run: []
+    }
+  }
+
+  /// All that it takes from outside.
+  var inputs: [WantedInput] {
+    switch action {
+    case .bootstrap, .apt: packages.map(WantedInput.init)
+    case .fetch(_, let file): [WantedInput(file)]
+    case .pip(_, let wheels): wheels.map(WantedInput.init)
     case .copy, .run: []
     }
   }

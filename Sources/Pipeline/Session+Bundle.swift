@@ -36,8 +36,8 @@ extension Session {
     defer { lease.release() }
     let files = try CopySources.read(chain)
     let locked = try completeLock(
-      chain, found, files: files, isLocked: request.isLocked, lease, &timings)
-    try fetch(locked.inputs, lease, &timings)
+      chain, found, files: files, isLocked: request.isLocked, .none, lease, &timings)
+    try fetchAll(of: locked, chain, files: files, lease, &timings)
     let bytes = locked.inputs.reduce(ByteCount.zero) { $0 + $1.size }
     let aside = "\(request.output).\(Hex.encode(Randomness.bytes(6))).tmp"
     do {
@@ -66,10 +66,11 @@ extension Session {
           report(.bytes(done: $0, total: nil))
         }
         let store = inputStore
-        try obtain(lock.inputs, lease) { packages in
-          for package in packages where !store.holds(package.digest, size: package.size) {
-            try store.adopt("\(directory)/\(package.digest.hex)", package)
+        try obtain(lock.inputs, lease) { inputs in
+          for input in inputs where !store.holds(input.digest, size: input.size) {
+            try store.adopt("\(directory)/\(input.digest.hex)", as: input.digest)
           }
+          try store.sync()
         }
         return BundleOutcome(
           path: path, inputs: lock.inputs.count,
