@@ -36,7 +36,8 @@ struct HutchCommand: ParsableCommand {
         name: "More",
         subcommands: [
           StartVerb.self, StopVerb.self, LogsVerb.self, CloneVerb.self, FetchVerb.self,
-          LayersVerb.self, DiffVerb.self, TagVerb.self, UntagVerb.self, ResetVerb.self,
+          LayersVerb.self, DiffVerb.self, VerifyVerb.self, TagVerb.self, UntagVerb.self,
+          ResetVerb.self,
         ]),
     ])
 }

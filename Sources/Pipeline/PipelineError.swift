@@ -32,19 +32,30 @@ package enum PipelineError: Failure {
   case workNotFetched(String)
   case notBuilt(String)
   case damagedConfiguration(ImageID)
+  /// No build of this store gave the image its name.
+  case recipeUnknown(image: String)
+  case recipeGone(image: String, path: String)
+  case lockGone(image: String, path: String)
+  /// Recipe, lock or copied files have changed since it was built.
+  case imageIsOlder(image: String, recipe: String, reason: String)
+  case impure(image: String, steps: [StepID])
+  /// The build of the same in another place failed.
+  case notRebuilt(String, reason: String, kind: FailureKind)
 
   package var kind: FailureKind {
     switch self {
     case .step(_, let error): error.kind
-    case .noSuchImage, .noSuchImageOrLayer, .noSuchRecipe, .noSuchVM, .notBuilt, .noKernel:
+    case .recipeUnknown, .recipeGone, .lockGone, .noSuchImage, .noSuchImageOrLayer, .noSuchRecipe,
+      .noSuchVM, .notBuilt, .noKernel:
       .notFound
     case .vmExists, .vmIsRunning, .vmIsNotRunning, .workNotFetched, .storeInUse, .holdsWork,
       .noWork:
       .inUse
-    case .lockIsStale, .badVMName, .workspaceNotADirectory, .badVariable,
+    case .imageIsOlder, .impure, .lockIsStale, .badVMName, .workspaceNotADirectory, .badVariable,
       .badDirectory:
       .badInput
     case .noRoom: .noSpace
+    case .notRebuilt(_, _, let kind): kind
     case .guestProgramMissing, .storeOfAnotherUser: .missingHostTool
     case .guestProgramChanged, .notStarted, .workspaceTransfer,
       .unsafeRuntimeDirectory:
@@ -94,6 +105,19 @@ package enum PipelineError: Failure {
     case .workNotFetched(let name):
       "the changes of the VM \"\(name)\" are still in it: they could not be fetched"
     case .notBuilt(let name): "the image \"\(name)\" is not built, and --no-build was given"
+    case .recipeUnknown(let image): "no build says which recipe the image \"\(image)\" came from"
+    case .recipeGone(let image, let path):
+      "the recipe of the image \"\(image)\" is gone: \"\(path)\""
+    case .lockGone(let image, let path):
+      "the lock of the image \"\(image)\" is gone: \"\(path)\""
+    case .imageIsOlder(let image, _, let reason):
+      "the image \"\(image)\" is not what its recipe gives now: \(reason)"
+    case .impure(let image, let steps):
+      "the image \"\(image)\" can't be built again: "
+        + steps.map { "step \($0.ordinal) of \"\($0.recipe)\"" }.joined(separator: ", ")
+        + " had the network"
+    case .notRebuilt(let name, let reason, _):
+      "\"\(name)\" could not be built again: \(reason)"
     case .damagedConfiguration(let image): "the configuration of image \(image) is damaged"
     }
   }
@@ -115,6 +139,13 @@ package enum PipelineError: Failure {
     case .notBuilt(let name), .noKernel(let name): "`hutch build \(name)`"
     case .holdsWork(let name):
       "`hutch sync \(name)` shows it; remove the VM all the same with `hutch rm --force \(name)`"
+    case .recipeUnknown: "build it by its recipe: `hutch build RECIPE`"
+    case .recipeGone: "put it back where it was, or build the image from where it is now"
+    case .lockGone(let image, _):
+      "put it back where it was; without it nobody knows what went into \"\(image)\""
+    case .imageIsOlder(_, let recipe, _):
+      "`hutch build --explain \(recipe)` says more, `hutch build \(recipe)` brings it up to date"
+    case .impure: "what a step takes from the network is fixed nowhere; take `network = true` out"
     case .guestProgramChanged: "try again"
     case .overlayMissing(let name): "remove what is left with `hutch rm --force \(name)`"
     case .unsafeRuntimeDirectory: "set XDG_RUNTIME_DIR to a directory of your own"
@@ -126,6 +157,7 @@ package enum PipelineError: Failure {
     switch self {
     case .step(_, let error): error.path
     case .storeOfAnotherUser(let path, _), .guestProgramMissing(let path),
+      .recipeGone(_, let path), .lockGone(_, let path), .imageIsOlder(_, let path, _),
       .workspaceNotADirectory(let path):
       path
     default: nil
