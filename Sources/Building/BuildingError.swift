@@ -8,6 +8,8 @@ package enum BuildingError: Failure {
   /// A parent of the place to copy to is something else than a directory.
   case notADirectory(GuestPath)
   case copiedFileChanged(path: String)
+  /// Never empty. The secrets themselves are in no message.
+  case holdsSecrets([SealFinding])
   case unexpectedAnswer(String)
   case host(HostError)
   /// What a worker met, in its own words.
@@ -17,7 +19,7 @@ package enum BuildingError: Failure {
     switch self {
     case .host(let error): error.kind
     case .worker(_, let kind, _): kind
-    case .copiedFileChanged, .notADirectory: .badInput
+    case .copiedFileChanged, .notADirectory, .holdsSecrets: .badInput
     default: .failed
     }
   }
@@ -31,6 +33,10 @@ package enum BuildingError: Failure {
     case .stepTimedOut(let what, let seconds): "\"\(what)\" did not end within \(seconds) s"
     case .notADirectory(let path): "can't copy below \"\(path)\": it is not a directory"
     case .copiedFileChanged(let path): "\"\(path)\" changed while it was being copied"
+    case .holdsSecrets(let findings):
+      "what looks like a secret is in its layer, which was not kept"
+        + findings.prefix(20).map { "\n  \"\($0.path)\": \($0.reason) (\($0.rule))" }.joined()
+        + (findings.count > 20 ? "\n  and \(findings.count - 20) more" : "")
     case .unexpectedAnswer(let text): "a build worker gave an answer that makes no sense: \(text)"
     case .host(let error): error.message
     case .worker(let message, _, _): message
@@ -42,6 +48,13 @@ package enum BuildingError: Failure {
     case .stepFailed:
       "look inside with `hutch build --shell-on-failure RECIPE`; nothing of the step was kept"
     case .stepTimedOut: "give the step a larger `timeout`"
+    case .holdsSecrets(let findings):
+      if findings.contains(where: \.isHandedIn) {
+        "use the secret in the step without writing it to a file that stays"
+      } else {
+        "remove it at the end of the step; if it is no secret, say so in the recipe: "
+          + "[[seal.allow]] with path = \"\(findings[0].path)\" and a reason"
+      }
     case .host(let error): error.hint
     case .worker(_, _, let hint): hint
     default: nil
@@ -51,6 +64,7 @@ package enum BuildingError: Failure {
   package var path: String? {
     switch self {
     case .copiedFileChanged(let path): path
+    case .holdsSecrets(let findings): findings[0].path.description
     case .host(let error): error.path
     default: nil
     }

@@ -87,6 +87,11 @@ package struct StepRunner {
   private func run(script: String, user: String?) throws {
     var command = ["/bin/sh", "-eu", Self.script]
     if let user { command = ["/usr/sbin/runuser", "-u", user, "--"] + command }
+    if let user, !job.secrets.isEmpty {
+      // Only the image knows the user's number.
+      let give = "chown -- \"$1\" \(StepSandbox.secretsPath)/* && shift && exec \"$@\""
+      command = ["/bin/sh", "-c", give, "sh", user] + command
+    }
     let first = script.split(separator: "\n").first.map(String.init) ?? ""
     let more = script.split(separator: "\n").count > 1 ? " …" : ""
     try run(sandbox(running: script, user: user), command, what: "run \(first)\(more)")
@@ -95,6 +100,7 @@ package struct StepRunner {
   private func sandbox(running script: String, user: String?) -> StepSandbox {
     var sandbox = sandbox()
     sandbox.files[Self.script] = script.hasSuffix("\n") ? script : script + "\n"
+    sandbox.secrets = job.secrets
     if let user { sandbox.environment["USER"] = user }
     return sandbox
   }
@@ -105,15 +111,17 @@ package struct StepRunner {
     let command = Command(
       arguments[0], Array(arguments.dropFirst()), environment: sandbox.variables)
     let tail = LineTail()
+    let filter = SecretFilter(job.secrets.values) { line in
+      tail.add(line)
+      onLine(line)
+    }
+    defer { filter.finish() }
     let result: CommandResult
     do {
       result = try Processes.run(
         merged(command), milliseconds: job.seconds.map { $0 * 1000 },
         isolation: sandbox.isolation,
-        onErrorLine: { line in
-          tail.add(line)
-          onLine(line)
-        })
+        onErrorLine: filter.add)
     } catch {
       if case .timedOut(_, let seconds) = error {
         throw BuildingError.stepTimedOut(what: what, seconds: seconds)
@@ -121,6 +129,7 @@ package struct StepRunner {
       throw error
     }
     if result.status.isSuccess { return }
+    filter.finish()
     throw BuildingError.stepFailed(what: what, status: result.status, tail: tail.text)
   }
 

@@ -22,6 +22,8 @@ package struct StepSandbox: Sendable, Hashable {
   /// with the step.
   package var directories: [String]
   package var files: [String: String]
+  /// Files below `/run/secrets`, by name; in memory, gone with the step.
+  package var secrets: [String: Secret] = [:]
   package var hasNetwork: Bool
   /// Whether maintainer scripts may run, which must not start services (Debian Policy 9.3.3.1,
   /// invoke-rc.d). What says so is a file in the tree, so other steps do without.
@@ -132,6 +134,10 @@ package struct StepSandbox: Sendable, Hashable {
     for (place, text) in files.sorted(by: { $0.key < $1.key }) {
       actions.append(.write(root + place, text: text, mode: 0o755))
     }
+    if !secrets.isEmpty { actions.append(.makeDirectory(root + Self.secretsPath)) }
+    for (name, value) in secrets.sorted(by: { $0.key < $1.key }) {
+      actions.append(.writeSecret("\(root)\(Self.secretsPath)/\(name)", value))
+    }
     for (place, source) in readable.sorted(by: { $0.key < $1.key }) {
       actions.append(.makeDirectory(root + place))
       actions.append(
@@ -139,6 +145,8 @@ package struct StepSandbox: Sendable, Hashable {
     }
     return actions
   }
+
+  package static let secretsPath = "/run/secrets"
 
   /// `/a/b` → `/a`, `/a/b`.
   private static func withParents(_ path: String) -> [String] {

@@ -44,11 +44,13 @@ package struct StepJob: Sendable, Hashable {
   package var work: StepWork
   package var hasNetwork: Bool
   package var seconds: Int?
+  /// What the step finds below `/run/secrets`, by name.
+  package var secrets: [String: Secret]
 
   package init(
     trees: String, lower: [String], directory: String, date: SourceDate,
     environment: [String: String], work: StepWork, hasNetwork: Bool = false,
-    seconds: Int? = nil
+    seconds: Int? = nil, secrets: [String: Secret] = [:]
   ) {
     self.trees = trees
     self.lower = lower
@@ -58,6 +60,7 @@ package struct StepJob: Sendable, Hashable {
     self.work = work
     self.hasNetwork = hasNetwork
     self.seconds = seconds
+    self.secrets = secrets
   }
 
   /// What the step changed: an overlayfs upper directory.

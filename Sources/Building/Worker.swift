@@ -56,8 +56,10 @@ package enum Worker {
     try StepRunner(job, onLine: say).run()
     say("packing")
     let tree = try OwnedDescriptor.open(job.upper, .directory)
-    let packed = try LayerPacker().pack(tree, blob: job.layerFile, table: job.tableFile)
-    return packed.json
+    let seal = SealCheck(secrets: job.secrets.values.map(\.bytes))
+    let packer = LayerPacker(onEntry: seal.look)
+    let packed = try packer.pack(tree, blob: job.layerFile, table: job.tableFile)
+    return StepAnswer(layer: packed, findings: seal.findings).json
   }
 
   /// The merged tree, for whoever makes a file system of it.

@@ -33,6 +33,9 @@ package struct WorkerClient: Sendable {
   /// Opens a shell for a person where a step failed. The job's directory must still be there.
   package func openShell(in job: StepJob) throws {
     let path = job.directory + ".shell"
+    var job = job
+    // This goes through a file; a secret must not.
+    job.secrets = [:]
     try Files.write(path, WorkerJob.step(job).json.rendered, durable: false)
     let shell = try RunningProcess.start(
       Command(executable, [Self.verb, path]), descriptors: [0, 1, 2], session: false,

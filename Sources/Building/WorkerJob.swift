@@ -104,6 +104,8 @@ extension StepJob {
       "directory": .string(directory), "date": .integer(date.seconds),
       "environment": .object(environment.mapValues(JSON.string)), "work": work.json,
       "network": .bool(hasNetwork), "seconds": seconds.map { .integer(Int64($0)) } ?? .null,
+      // Only ever in a pipe between two processes of ours.
+      "secrets": .object(secrets.mapValues { .string(Hex.encode($0.bytes)) }),
     ])
   }
 
@@ -114,7 +116,10 @@ extension StepJob {
       directory: try json.text("directory"), date: SourceDate(try json.number("date")),
       environment: (json["environment"]?.object ?? [:]).compactMapValues(\.string),
       work: try StepWork(json: work), hasNetwork: json["network"]?.bool ?? false,
-      seconds: json["seconds"]?.integer.map(Int.init))
+      seconds: json["seconds"]?.integer.map(Int.init),
+      secrets: (json["secrets"]?.object ?? [:]).compactMapValues {
+        $0.string.flatMap { Hex.decode($0) }.map { Secret($0) }
+      })
   }
 }
 

@@ -89,7 +89,7 @@ static int perform(const struct hutch_action *action) {
       return 0;
     }
     case HUTCH_WRITE:
-      return write_file(action->b, action->data, strlen(action->data), O_CREAT | O_TRUNC,
+      return write_file(action->b, action->data, (size_t)action->limit, O_CREAT | O_TRUNC,
                         (mode_t)action->number);
     case HUTCH_PIVOT:
       // pivot_root(2), "pivot_root(".", ".")": the old root ends up on top of the new one.

@@ -8,6 +8,8 @@ struct BuildVerb: ParsableCommand {
     discussion: """
       RECIPE is a name or a path. Steps that were run before are not run again. The lock beside \
       the recipe says exactly which packages go in; it is completed where it says nothing yet.
+
+      A secret that a step names is a file for the time of that step, and is kept nowhere.
       """)
 
   @OptionGroup var common: CommonOptions
@@ -15,6 +17,10 @@ struct BuildVerb: ParsableCommand {
   @Argument(help: "A recipe's name or the path of a .toml file.") var recipe: [String]
   @Flag(help: "Refuse to change the lock.") var locked = false
   @Flag(help: "Say what would be run and why, and do nothing.") var explain = false
+  @Option(
+    help: ArgumentHelp(
+      "A secret for steps that name it: NAME=FILE, or NAME=env:VARIABLE.", valueName: "secret"))
+  var secret: [String] = []
   @Flag(help: "Open a shell where a step fails.") var shellOnFailure = false
 
   func run() throws {
@@ -28,7 +34,8 @@ struct BuildVerb: ParsableCommand {
     for name in recipe {
       let outcome = try session.build(
         BuildRequest(
-          recipe: name, isLocked: locked, explains: explain, opensShellOnFailure: shellOnFailure))
+          recipe: name, isLocked: locked, explains: explain, opensShellOnFailure: shellOnFailure,
+          secrets: secret))
       if explain && output.format == .table {
         Output.line(outcome.explanation)
         continue

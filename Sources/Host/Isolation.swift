@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+package import Vocabulary
 
 /// What a child is cut off from, and how its view of the file system is made before it starts.
 package struct Isolation: Sendable {
@@ -43,6 +44,8 @@ package struct Isolation: Sendable {
     /// An empty file, for something to be bound to.
     case touch(String)
     case write(String, text: String, mode: UInt32 = 0o644)
+    /// Readable by its owner and nobody else.
+    case writeSecret(String, Secret)
     /// The directory becomes `/`; everything outside it is gone.
     case pivotRoot(String)
     case changeDirectory(String)

@@ -1,6 +1,7 @@
 internal import CLinux
 internal import Glibc
 internal import Synchronization
+internal import Vocabulary
 
 /// A child of ours. It dies when we die. Whoever starts it waits for it or terminates it.
 package final class RunningProcess: Sendable {
@@ -211,7 +212,13 @@ package final class RunningProcess: Sendable {
     case .makeLink(let target, let path): unsafe make(HUTCH_SYMLINK_AT, a: target, b: path)
     case .touch(let path): unsafe make(HUTCH_TOUCH, b: path)
     case .write(let path, let text, let mode):
-      unsafe make(HUTCH_WRITE, b: path, data: text, number: UInt64(mode))
+      unsafe make(
+        HUTCH_WRITE, b: path, data: text, number: UInt64(mode), limit: UInt64(text.utf8.count))
+    case .writeSecret(let path, let secret):
+      unsafe hutch_action(
+        kind: Int32(HUTCH_WRITE.rawValue), a: nil, b: string(path), c: nil,
+        data: UnsafeRawPointer(block(secret.bytes)).assumingMemoryBound(to: CChar.self),
+        number: 0o400, limit: UInt64(secret.bytes.count))
     case .pivotRoot(let path): unsafe make(HUTCH_PIVOT, b: path)
     case .changeDirectory(let path): unsafe make(HUTCH_CHDIR, b: path)
     case .hostname(let name): unsafe make(HUTCH_HOSTNAME, a: name)

@@ -1,4 +1,5 @@
 internal import Host
+package import Recipes
 package import Vocabulary
 
 /// The files of `inputs/sha256/`: named by their digest, mode 0444, each of them verified before
@@ -52,6 +53,21 @@ package struct InputStore: Sendable, Hashable {
     // What has the name already has the same contents, or is damaged: this one is neither.
     try Files.rename(path, to: self.path(of: digest), replacing: true)
     return true
+  }
+
+  /// Takes a file that is on the same file system and has the package's contents; an error if it
+  /// has others.
+  package func adopt(_ path: String, _ package: LockedPackage) throws(InputsError) {
+    let isAdopted = try onHost { () throws(HostError) in
+      let isAdopted = try publish(path, as: package.digest, size: package.size)
+      try sync()
+      return isAdopted
+    }
+    if !isAdopted {
+      throw .notFetched(
+        package: package.name, path: package.path, digest: package.digest,
+        said: "what came is not what was locked")
+    }
   }
 
   func sync() throws(HostError) { try Files.syncDirectory(directory) }

@@ -32,9 +32,24 @@ package struct PackedLayer: Sendable, Hashable {
 /// read.
 package struct LayerPacker {
   private let onBytes: (Int64) -> Void
+  private let onEntry: EntryObserver?
 
-  /// - Parameter onBytes: told now and then how much of the tar there is.
-  package init(onBytes: @escaping (Int64) -> Void = { _ in }) { self.onBytes = onBytes }
+  /// Sees each entry with the digest of a file's contents, and with the contents themselves if they
+  /// have no more than `wholeFileLimit` bytes.
+  package typealias EntryObserver = (LayerEntry, _ contents: [UInt8]?, Digest?) -> Void
+
+  package static let wholeFileLimit = partSize
+  private static let partSize = 1 << 20
+
+  /// - Parameters:
+  ///   - onBytes: told now and then how much of the tar there is.
+  ///   - onEntry: told of each entry once it is in the tar: the bytes are in memory anyway.
+  package init(
+    onBytes: @escaping (Int64) -> Void = { _ in }, onEntry: EntryObserver? = nil
+  ) {
+    self.onBytes = onBytes
+    self.onEntry = onEntry
+  }
 
   /// Writes the blob and its table of contents to new files and syncs them.
   package func pack(
@@ -66,30 +81,37 @@ package struct LayerPacker {
     try output.append(CanonicalTar.header(for: entry)[...])
     let start = output.size
     var digest: Digest?
+    var contents: [UInt8]?
     if case .file(let size) = entry.kind {
-      digest = try copy(entry.path, size, from: tree, to: output)
+      (digest, contents) = try copy(entry.path, size, from: tree, to: output)
       try output.append([UInt8](repeating: 0, count: CanonicalTar.padding(after: size))[...])
     }
     table.add(entry, start: start, digest: digest)
+    onEntry?(entry, contents, digest)
   }
 
   private func copy(
     _ path: GuestPath, _ size: Int64, from tree: borrowing OwnedDescriptor, to output: TarStream
-  ) throws -> Digest {
+  ) throws -> (Digest, contents: [UInt8]?) {
+    var contents: [UInt8]?
     var stream = DigestStream()
     var left = size
     let file = try tree.openBeneath(path.bytes, .read)
     repeat {
       // One byte more than there should be: the last part is known by being too short.
-      let part = try file.read(upTo: Int(min(left, 1 << 20)) + 1)
+      let part = try file.read(upTo: Int(min(left, Int64(Self.partSize))) + 1)
       if part.count > left || (part.isEmpty && left > 0) {
         throw LayersError.changedWhileRead(path)
       }
       stream.update(part)
       try output.append(part[...])
+      if onEntry != nil, size <= Self.wholeFileLimit {
+        // As good as always one part, which is not copied then.
+        contents = contents.map { $0 + part } ?? part
+      }
       left -= Int64(part.count)
     } while left > 0
-    return stream.finish()
+    return (stream.finish(), contents)
   }
 }
 

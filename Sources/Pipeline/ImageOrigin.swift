@@ -22,10 +22,10 @@ extension Session {
   /// would say nothing about its steps.
   func origin(of image: ImageRecord, named name: String, _ lease: Lease) throws -> ImageOrigin {
     let path = try recipe(of: image, named: name)
-    guard Files.exists(path) else { throw PipelineError.recipeGone(image: name, path: path) }
-    let (chain, found) = try loadChain(path)
+    guard Files.exists(path) else { throw RebuildError.recipeGone(image: name, path: path) }
+    let (chain, found) = try loadChain(path, isLocked: true)
     guard let lock = try readLock(found) else {
-      throw PipelineError.lockGone(image: name, path: found.lockPath)
+      throw RebuildError.lockGone(image: name, path: found.lockPath)
     }
     let files = try CopySources.read(chain)
     let plan: BuildPlan
@@ -34,13 +34,13 @@ extension Session {
         try catalog.knownStep($0, lease)
       }
     } catch let error as PlanningError {
-      throw PipelineError.imageIsOlder(image: name, recipe: path, reason: error.message)
+      throw RebuildError.imageIsOlder(image: name, recipe: path, reason: error.message)
     }
     if let reason = difference(of: image, from: plan, chain) {
-      throw PipelineError.imageIsOlder(image: name, recipe: path, reason: reason)
+      throw RebuildError.imageIsOlder(image: name, recipe: path, reason: reason)
     }
     let impure = plan.steps.filter(\.isImpure).map(\.id)
-    if !impure.isEmpty { throw PipelineError.impure(image: name, steps: impure) }
+    if !impure.isEmpty { throw RebuildError.impure(image: name, steps: impure) }
     return ImageOrigin(found: found, chain: chain, lock: lock, plan: plan)
   }
 
@@ -48,7 +48,7 @@ extension Session {
   private func recipe(of image: ImageRecord, named name: String) throws -> String {
     let tags = try catalog.tags().filter { $0.image == image.id && $0.recipe != nil }
     guard let recipe = (tags.first { $0.name == name } ?? tags.first)?.recipe else {
-      throw PipelineError.recipeUnknown(image: name)
+      throw RebuildError.recipeUnknown(image: name)
     }
     return recipe
   }

@@ -24,6 +24,8 @@ package enum PipelineError: Failure {
   case noWork(String)
   case badVariable(String)
   case badDirectory(String)
+  case badSecret(reason: String)
+  case secretsMissing(StepID, names: [String])
   case overlayMissing(String)
   case unsafeRuntimeDirectory(path: String)
   case notStarted(name: String, reason: String)
@@ -32,30 +34,21 @@ package enum PipelineError: Failure {
   case workNotFetched(String)
   case notBuilt(String)
   case damagedConfiguration(ImageID)
-  /// No build of this store gave the image its name.
-  case recipeUnknown(image: String)
-  case recipeGone(image: String, path: String)
-  case lockGone(image: String, path: String)
-  /// Recipe, lock or copied files have changed since it was built.
-  case imageIsOlder(image: String, recipe: String, reason: String)
-  case impure(image: String, steps: [StepID])
-  /// The build of the same in another place failed.
-  case notRebuilt(String, reason: String, kind: FailureKind)
+  case fileExists(String)
+  case notABundle(String)
 
   package var kind: FailureKind {
     switch self {
     case .step(_, let error): error.kind
-    case .recipeUnknown, .recipeGone, .lockGone, .noSuchImage, .noSuchImageOrLayer, .noSuchRecipe,
-      .noSuchVM, .notBuilt, .noKernel:
+    case .noSuchImage, .noSuchImageOrLayer, .noSuchRecipe, .noSuchVM, .notBuilt, .noKernel:
       .notFound
     case .vmExists, .vmIsRunning, .vmIsNotRunning, .workNotFetched, .storeInUse, .holdsWork,
-      .noWork:
+      .noWork, .fileExists:
       .inUse
-    case .imageIsOlder, .impure, .lockIsStale, .badVMName, .workspaceNotADirectory, .badVariable,
-      .badDirectory:
+    case .lockIsStale, .badVMName, .workspaceNotADirectory, .badVariable,
+      .badDirectory, .notABundle, .badSecret, .secretsMissing:
       .badInput
     case .noRoom: .noSpace
-    case .notRebuilt(_, _, let kind): kind
     case .guestProgramMissing, .storeOfAnotherUser: .missingHostTool
     case .guestProgramChanged, .notStarted, .workspaceTransfer,
       .unsafeRuntimeDirectory:
@@ -95,6 +88,11 @@ package enum PipelineError: Failure {
     case .badVariable(let text):
       "\"\(text)\" is no variable: NAME=VALUE, or NAME for the value here"
     case .badDirectory(let text): "\"\(text)\" is not an absolute path in the VM"
+    case .badSecret(let reason): "a value of --secret can't be used: \(reason)"
+    case .secretsMissing(let step, let names):
+      "step \(step.ordinal) of \"\(step.recipe)\" needs "
+        + (names.count == 1 ? "the secret " : "the secrets ")
+        + names.map { "\"\($0)\"" }.joined(separator: ", ")
     case .overlayMissing(let name): "the disk of the VM \"\(name)\" is gone"
     case .unsafeRuntimeDirectory(let path):
       "\"\(path)\" is not a directory of yours alone, so sockets can't be kept there"
@@ -105,19 +103,8 @@ package enum PipelineError: Failure {
     case .workNotFetched(let name):
       "the changes of the VM \"\(name)\" are still in it: they could not be fetched"
     case .notBuilt(let name): "the image \"\(name)\" is not built, and --no-build was given"
-    case .recipeUnknown(let image): "no build says which recipe the image \"\(image)\" came from"
-    case .recipeGone(let image, let path):
-      "the recipe of the image \"\(image)\" is gone: \"\(path)\""
-    case .lockGone(let image, let path):
-      "the lock of the image \"\(image)\" is gone: \"\(path)\""
-    case .imageIsOlder(let image, _, let reason):
-      "the image \"\(image)\" is not what its recipe gives now: \(reason)"
-    case .impure(let image, let steps):
-      "the image \"\(image)\" can't be built again: "
-        + steps.map { "step \($0.ordinal) of \"\($0.recipe)\"" }.joined(separator: ", ")
-        + " had the network"
-    case .notRebuilt(let name, let reason, _):
-      "\"\(name)\" could not be built again: \(reason)"
+    case .fileExists(let path): "\"\(path)\" exists already"
+    case .notABundle(let path): "\"\(path)\" is not a whole bundle of inputs"
     case .damagedConfiguration(let image): "the configuration of image \(image) is damaged"
     }
   }
@@ -139,14 +126,12 @@ package enum PipelineError: Failure {
     case .notBuilt(let name), .noKernel(let name): "`hutch build \(name)`"
     case .holdsWork(let name):
       "`hutch sync \(name)` shows it; remove the VM all the same with `hutch rm --force \(name)`"
-    case .recipeUnknown: "build it by its recipe: `hutch build RECIPE`"
-    case .recipeGone: "put it back where it was, or build the image from where it is now"
-    case .lockGone(let image, _):
-      "put it back where it was; without it nobody knows what went into \"\(image)\""
-    case .imageIsOlder(_, let recipe, _):
-      "`hutch build --explain \(recipe)` says more, `hutch build \(recipe)` brings it up to date"
-    case .impure: "what a step takes from the network is fixed nowhere; take `network = true` out"
     case .guestProgramChanged: "try again"
+    case .fileExists: "give another name with --output, or remove it"
+    case .notABundle: "make one with `hutch export --inputs`"
+    case .secretsMissing(let step, let names):
+      "`hutch build "
+        + names.map { "--secret \($0)=FILE" }.joined(separator: " ") + " \(step.recipe)`"
     case .overlayMissing(let name): "remove what is left with `hutch rm --force \(name)`"
     case .unsafeRuntimeDirectory: "set XDG_RUNTIME_DIR to a directory of your own"
     default: nil
@@ -157,8 +142,7 @@ package enum PipelineError: Failure {
     switch self {
     case .step(_, let error): error.path
     case .storeOfAnotherUser(let path, _), .guestProgramMissing(let path),
-      .recipeGone(_, let path), .lockGone(_, let path), .imageIsOlder(_, let path, _),
-      .workspaceNotADirectory(let path):
+      .workspaceNotADirectory(let path), .fileExists(let path), .notABundle(let path):
       path
     default: nil
     }

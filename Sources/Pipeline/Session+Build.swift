@@ -16,15 +16,18 @@ package struct BuildRequest: Sendable {
   /// Only say what would be done.
   package var explains: Bool
   package var opensShellOnFailure: Bool
+  /// `NAME=FILE` or `NAME=env:VARIABLE`.
+  package var secrets: [String]
 
   package init(
     recipe: String, isLocked: Bool = false, explains: Bool = false,
-    opensShellOnFailure: Bool = false
+    opensShellOnFailure: Bool = false, secrets: [String] = []
   ) {
     self.recipe = recipe
     self.isLocked = isLocked
     self.explains = explains
     self.opensShellOnFailure = opensShellOnFailure
+    self.secrets = secrets
   }
 }
 
@@ -43,7 +46,8 @@ extension Session {
   /// Recipe → lock → plan → the steps that are not known yet → image, under its name.
   package func build(_ request: BuildRequest) throws -> BuildOutcome {
     var timings = Timings()
-    let (chain, found) = try loadChain(request.recipe)
+    let secrets = try SecretSources(request.secrets, environment: environment)
+    let (chain, found) = try loadChain(request.recipe, isLocked: request.isLocked)
     // Before looking at anything: what we see from now on can't be collected.
     let lease = try catalog.lease(for: "build \(found.name)")
     defer { lease.release() }
@@ -55,12 +59,14 @@ extension Session {
     }
     if request.explains { return try explain(plan, found) }
     if !plan.stepsToRun.isEmpty {
+      try secrets.require(for: plan.stepsToRun)
       try requireRoom(for: plan)
       try fetchInputs(of: Array(plan.stepsToRun), lease, &timings)
     }
     var layers = plan.cachedPrefix
     for step in plan.stepsToRun {
-      let layer = try run(step, of: chain, over: layers, request, lease, &timings)
+      let layer = try run(
+        step, in: plan, of: chain, over: layers, request, secrets, lease, &timings)
       layers.append(layer)
     }
     if let kernel = locked.kernel { try fetch(kernel.packages, lease, &timings) }
@@ -81,15 +87,24 @@ extension Session {
     Planner(normaliser: Normalisation.version, architecture: .amd64)
   }
 
-  /// The recipe with all that it stands on, root first.
-  func loadChain(_ reference: String) throws -> (RecipeChain, RecipeFinder.Found) {
+  /// The recipe with all that it stands on, root first. With `isLocked` its parents are as the lock
+  /// has them, whatever became of their files meanwhile.
+  func loadChain(
+    _ reference: String, isLocked: Bool
+  ) throws -> (RecipeChain, RecipeFinder.Found) {
     let found = try recipes.find(reference)
     let leaf = try RecipeParser.parse(text: found.text, path: found.path, name: found.name)
+    let lock = isLocked ? try readLock(found) : nil
     let chain = try RecipeChain.resolve(leaf) { name, child in
       do {
         let parent = try recipes.find(name, beside: child.path)
+        // What its `copy` steps take lies beside it all the same.
+        if case .found(let text, _)? = lock?.lookup(name) {
+          return .found(text: text, path: parent.path)
+        }
         return .found(text: parent.text, path: parent.path)
       } catch PipelineError.noSuchRecipe(_, let places) {
+        if let locked = lock?.lookup(name), case .found = locked { return locked }
         return .missing(searched: places)
       }
     }

@@ -30,18 +30,25 @@ extension Session {
   /// Recipe → lock → every input of it in the store: the build afterwards needs no network.
   package func fetch(_ request: FetchRequest) throws -> FetchOutcome {
     var timings = Timings()
-    let (chain, found) = try loadChain(request.recipe)
+    let (chain, found) = try loadChain(request.recipe, isLocked: request.isLocked)
     let lease = try catalog.lease(for: "fetch \(found.name)")
     defer { lease.release() }
     let files = try CopySources.read(chain)
     let before = try Set(Files.list(layout.inputs))
     let locked = try completeLock(
       chain, found, files: files, isLocked: request.isLocked, lease, &timings)
-    let packages = Set(locked.steps.flatMap(\.packages) + (locked.kernel?.packages ?? []))
-    try fetch(Array(packages), lease, &timings)
+    let packages = locked.inputs
+    try fetch(packages, lease, &timings)
     return FetchOutcome(
       name: found.name, inputs: packages.count,
       bytes: packages.reduce(.zero) { $0 + $1.size },
       fetched: packages.count { !before.contains($0.digest.hex) }, timings: timings)
+  }
+}
+
+extension Lock {
+  /// All that it names, each once, in the order of their digests.
+  var inputs: [LockedPackage] {
+    Set(steps.flatMap(\.packages) + (kernel?.packages ?? [])).sorted { $0.digest < $1.digest }
   }
 }

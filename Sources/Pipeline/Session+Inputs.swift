@@ -17,15 +17,24 @@ extension Session {
   func fetch(
     _ packages: [LockedPackage], _ lease: Lease, _ timings: inout Timings
   ) throws {
-    let store = InputStore(directory: layout.inputs, ingest: layout.ingest)
+    let store = inputStore
     let count = Set(packages).filter { !store.holds($0.digest, size: $0.size) }.count
     if count == 0 { return try obtain(packages, lease) }
     try report.stage("fetch \(count) packages", &timings) { try obtain(packages, lease) }
   }
 
+  var inputStore: InputStore { InputStore(directory: layout.inputs, ingest: layout.ingest) }
+
   /// The packages are in the store, each with its row, kept for the lease. The rows come first: a
   /// file that no row knows is garbage to a collector.
   func obtain(_ packages: [LockedPackage], _ lease: Lease) throws {
+    try obtain(packages, lease, bring: download)
+  }
+
+  /// - Parameter bring: gives those of the packages their files that have none.
+  func obtain(
+    _ packages: [LockedPackage], _ lease: Lease, bring: ([LockedPackage]) throws -> Void
+  ) throws {
     let wanted = Set(packages).sorted()
     let known = try catalog.find(wanted.map { .input($0.digest) }, lease)
     var ours: [LockedPackage] = []
@@ -46,8 +55,8 @@ extension Session {
     }
   }
 
-  private func bring(_ packages: [LockedPackage]) throws {
-    let store = InputStore(directory: layout.inputs, ingest: layout.ingest)
+  private func download(_ packages: [LockedPackage]) throws {
+    let store = inputStore
     // Asked for only where something is missing: a full store needs no mirror.
     let isThere = packages.allSatisfy { store.holds($0.digest, size: $0.size) }
     if isThere { return }

@@ -73,7 +73,7 @@ extension Session {
       directory: layout.aptLists, sources: try AptSources.fromHost(), suite: chain.suite,
       architecture: .amd64)
     try resolver.refresh(olderThan: Self.listsMaximumAge, progress: show)
-    let store = InputStore(directory: layout.inputs, ingest: layout.ingest)
+    let store = inputStore
     var status: [UInt8] = []
     var steps: [LockedStep] = []
     for (step, state) in zip(chain.steps, states) {

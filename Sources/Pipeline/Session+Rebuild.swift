@@ -47,7 +47,7 @@ extension Session {
       rebuilt = try report.during("rebuild \(name)") {
         try build(origin, in: store, variation)
       }
-    } catch let error as PipelineError {
+    } catch let error as RebuildError {
       attempt = attempt.ended("failed: \(error.message)", matched: false)
       try catalog.recordRebuild(attempt)
       throw error
@@ -104,7 +104,7 @@ extension Session {
     {
       return image
     }
-    throw PipelineError.notRebuilt(
+    throw RebuildError.notRebuilt(
       origin.found.name,
       reason: answer?["message"]?.string
         ?? "\(result.status): \(Processes.tail(result.errorTail))",

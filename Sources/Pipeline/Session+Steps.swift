@@ -11,8 +11,8 @@ extension Session {
   /// Runs one step over the layers before it, unless somebody else is at it or was: then waits
   /// and takes what they made.
   func run(
-    _ step: PlannedStep, of chain: RecipeChain, over layers: [DiffID], _ request: BuildRequest,
-    _ lease: Lease, _ timings: inout Timings
+    _ step: PlannedStep, in plan: BuildPlan, of chain: RecipeChain, over layers: [DiffID],
+    _ request: BuildRequest, _ secrets: SecretSources, _ lease: Lease, _ timings: inout Timings
   ) throws -> DiffID {
     let record = step.record(over: ChainID(of: layers))
     var announced = false
@@ -27,10 +27,11 @@ extension Session {
     let title = "\(step.id): \(step.summary)"
     let layer = try report.stage(title, &timings) {
       try withJobDirectory { directory in
-        let job = try self.job(
-          step, of: chain, over: layers, in: directory, lease)
+        var job = try self.job(step, of: chain, over: layers, in: directory, lease)
+        job.secrets = secrets.values(for: step)
         let answer = try perform(job, step, request)
-        return try publish(try PackedLayer(answer: answer), of: job, lease, clock)
+        try requireSealed(answer.findings, of: step, in: plan, lease)
+        return try publish(answer.layer, of: job, lease, clock)
       }
     }
     try catalog.recordStep(
@@ -43,9 +44,9 @@ extension Session {
 
   private func perform(
     _ job: StepJob, _ step: PlannedStep, _ request: BuildRequest
-  ) throws -> JSON {
+  ) throws -> StepAnswer {
     do {
-      return try workers.perform(.step(job)) { report(.line($0)) }
+      return try StepAnswer(json: try workers.perform(.step(job)) { report(.line($0)) })
     } catch let error as BuildingError {
       if error.kind == .failed, request.opensShellOnFailure {
         for line in error.message.split(separator: "\n") { report(.note(String(line))) }

@@ -51,6 +51,8 @@ package struct PlannedStep: Sendable {
   package let date: SourceDate
   /// One line for people.
   package let summary: String
+  /// Places where a file that looks like a secret is none.
+  package let sealAllowances: [GuestPath]
   /// All of the record but the parent.
   let values: [String: String]
 

@@ -5,7 +5,7 @@ extension Planner {
   /// All fields of a step's record but `parent`, which is known only when the parent is.
   func recordValues(
     _ action: PlannedAction, options: StepOptions, date: SourceDate,
-    environment: [String: String], user: String?
+    environment: [String: String], user: String?, sealAllowances: [GuestPath]
   ) -> [String: String] {
     var values = [
       "architecture": architecture.rawValue,
@@ -44,6 +44,14 @@ extension Planner {
       values["run.user"] = options.user ?? "root"
     }
     values["configuration"] = configuration(environment, user: user).description
+    if !sealAllowances.isEmpty {
+      // What is allowed changes no byte, but whether there is a layer at all: without it here, a
+      // recipe would be refused in one store and pass in another that ran its step when the file
+      // was still allowed, and taking an allowance back would do nothing. The reasons are for
+      // people. The rules are not here: a layer is held against those of the day it was made.
+      values["seal.allow"] = sealAllowances.map { "/" + Escape.word($0.bytes) }
+        .joined(separator: " ")
+    }
     return values
   }
 

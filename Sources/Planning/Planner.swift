@@ -93,14 +93,23 @@ package struct Planner: Sendable {
       let stepDate = date ?? .constant
       let environment = chain.environment(through: step.recipeIndex)
       let user = chain.machine(through: step.recipeIndex).user
+      let allowances = sealAllowances(of: step, in: chain)
       steps.append(
         PlannedStep(
           id: step.id, action: action, options: step.options, date: stepDate,
-          summary: step.action.summary,
+          summary: step.action.summary, sealAllowances: allowances,
           values: recordValues(
-            action, options: step.options, date: stepDate, environment: environment, user: user)))
+            action, options: step.options, date: stepDate, environment: environment, user: user,
+            sealAllowances: allowances)))
     }
     return steps
+  }
+
+  /// A recipe answers for what its own steps leave: what a recipe on it allows counts only from
+  /// there on. The base is shared by all, so nobody's word counts for it.
+  private func sealAllowances(of step: ChainStep, in chain: RecipeChain) -> [GuestPath] {
+    if case .bootstrap = step.action { return [] }
+    return Set(chain.sealAllowances(through: step.recipeIndex).map(\.path)).sorted()
   }
 
   private func action(of step: ChainStep, state: LockState, files: [CopiedFile]?)

@@ -33,14 +33,16 @@ package struct RecipeChain: Sendable, Equatable {
   /// The nearest `[agent]` to the leaf.
   package var agent: AgentSettings? { recipes.last { $0.agent != nil }?.agent }
 
-  /// Of all recipes, root first.
-  package var sealAllowances: [SealAllowance] { recipes.flatMap(\.sealAllowances) }
-
   /// What is in effect in an image of the recipe at `index` of `recipes`.
   package func environment(through index: Int) -> [String: String] {
     recipes[...index].reduce(into: [:]) { result, recipe in
       result.merge(recipe.environment) { _, child in child }
     }
+  }
+
+  /// What counts for the steps of the recipe at `index`, root first.
+  package func sealAllowances(through index: Int) -> [SealAllowance] {
+    recipes[...index].flatMap(\.sealAllowances)
   }
 
   package func machine(through index: Int) -> MachineSettings {

@@ -74,8 +74,10 @@ extension RecipeParser {
     return seal.readers("allow", "in [[seal.allow]]").compactMap { entry in
       entry.allow(["path", "reason"])
       for key in ["path", "reason"] where entry.table[key] == nil { entry.missing(key) }
-      let path = entry.parsed("path", "an absolute path without \"..\"") { text -> GuestPath? in
-        text.hasPrefix("/") ? GuestPath(text) : nil
+      let path = entry.parsed("path", "an absolute path without \"..\", and not all of the image") {
+        text -> GuestPath? in
+        guard text.hasPrefix("/"), let path = GuestPath(text), !path.isRoot else { return nil }
+        return path
       }
       let reason = entry.string("reason", "a sentence") { !$0.isEmpty && Names.isPrintable($0) }
       guard let path, let reason else { return nil }

@@ -32,24 +32,27 @@ final class Workplace {
   /// Runs one step in a worker.
   func step(
     _ work: StepWork, lower: [String] = ["base"], environment: [String: String] = [:],
-    seconds: Int? = nil
+    seconds: Int? = nil, secrets: [String: Secret] = [:]
   ) throws -> StepOutcome {
     steps += 1
     let job = StepJob(
       trees: trees, lower: lower, directory: "\(path)/step-\(steps)", date: Self.date,
-      environment: environment, work: work, seconds: seconds)
+      environment: environment, work: work, seconds: seconds, secrets: secrets)
     try Files.makeDirectories(job.directory)
     let lines = Lines()
     let answer = try Self.client.perform(.step(job)) { lines.add($0) }
-    return try StepOutcome(job: job, packed: PackedLayer(answer: answer), lines: lines.all)
+    let said = try StepAnswer(json: answer)
+    return try StepOutcome(
+      job: job, packed: said.layer, findings: said.findings, lines: lines.all)
   }
 
   func script(
     _ text: String, lower: [String] = ["base"], environment: [String: String] = [:],
-    seconds: Int? = nil
+    seconds: Int? = nil, secrets: [String: Secret] = [:]
   ) throws -> StepOutcome {
     try step(
-      .script(text, user: nil), lower: lower, environment: environment, seconds: seconds)
+      .script(text, user: nil), lower: lower, environment: environment, seconds: seconds,
+      secrets: secrets)
   }
 
   /// Makes the layer of a step a parent of later ones.
@@ -66,13 +69,17 @@ final class Workplace {
 struct StepOutcome {
   let job: StepJob
   let packed: PackedLayer
+  let findings: [SealFinding]
   /// What the step said, without what the worker says of itself.
   let lines: [String]
   let table: TableOfContents
 
-  init(job: StepJob, packed: PackedLayer, lines: [String]) throws {
+  init(
+    job: StepJob, packed: PackedLayer, findings: [SealFinding], lines: [String]
+  ) throws {
     self.job = job
     self.packed = packed
+    self.findings = findings
     self.lines = lines.filter { $0 != "packing" }
     table = try TableOfContents(decoding: try Files.read(job.tableFile, limit: 1 << 20))
   }

@@ -57,3 +57,32 @@ struct StepRecordTests {
       ])
   }
 }
+
+struct SealAllowanceTests {
+  private static let allow = "[[seal.allow]]\npath = \"/opt/a key\"\nreason = \"a test's\"\n"
+
+  @Test func `what a recipe allows is part of the key of its own steps and those on it`() throws {
+    let plain = try Samples.plan().steps
+    let inTool = try Samples.plan(try Samples.chain(tool: Samples.tool + "\n" + Self.allow)).steps
+    let inBase = try Samples.plan(try Samples.chain(base: Samples.base + "\n" + Self.allow)).steps
+    func allowed(_ steps: [PlannedStep]) -> [String?] {
+      steps.map { $0.record(over: nil)["seal.allow"] }
+    }
+    #expect(allowed(plain) == [nil, nil, nil, nil])
+    #expect(allowed(inTool) == [nil, nil, "/opt/a%20key", "/opt/a%20key"])
+    #expect(allowed(inBase) == [nil, "/opt/a%20key", "/opt/a%20key", "/opt/a%20key"])
+    #expect(
+      inTool.map { $0.sealAllowances.map(\.description) } == [
+        [], [], ["/opt/a key"], ["/opt/a key"],
+      ])
+  }
+
+  @Test func `a reason is for people and no part of the key`() throws {
+    let other = Self.allow.replacing("a test's", with: "another")
+    let keys = try [Self.allow, other].map { text in
+      try Samples.plan(try Samples.chain(tool: Samples.tool + "\n" + text)).steps
+        .map { $0.record(over: nil).key }
+    }
+    #expect(keys[0] == keys[1])
+  }
+}

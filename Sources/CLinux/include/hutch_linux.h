@@ -127,7 +127,7 @@ enum hutch_action_kind {
   HUTCH_MKDIR,        // b = path, number = mode; existing is fine
   HUTCH_SYMLINK_AT,   // a = target, b = path; existing is fine
   HUTCH_TOUCH,        // b = path; an empty file, for bind mounts
-  HUTCH_WRITE,        // b = path, data = text, number = mode
+  HUTCH_WRITE,        // b = path, data = bytes, limit = how many, number = mode
   HUTCH_PIVOT,        // b = new root; the old one is gone afterwards
   HUTCH_CHDIR,        // b
   HUTCH_HOSTNAME,     // a

@@ -1,0 +1,46 @@
+internal import Archives
+internal import Host
+package import Recipes
+package import Vocabulary
+
+/// What everybody can have from Debian's archive.
+package enum PublishedFiles {
+  /// Which of the files are, byte for byte, at the same place in one of the packages. Packages are
+  /// looked into in the order in which they come, and only as long as there is something to look
+  /// for; those that the store does not hold are passed over.
+  package static func among(
+    _ files: [GuestPath: Digest], of packages: [LockedPackage], in store: InputStore
+  ) throws -> Set<GuestPath> {
+    var wanted = Dictionary(grouping: files.keys, by: merged)
+    var found: Set<GuestPath> = []
+    for package in packages where store.holds(package.digest, size: package.size) {
+      if wanted.isEmpty { break }
+      try ForeignArchive.forEachFile(ofPackage: store.path(of: package.digest)) { entry, data in
+        guard entry.kind == .file, let path = entry.guestPath.map(merged),
+          let places = wanted[path]
+        else { return true }
+        var stream = DigestStream()
+        while true {
+          let part = try data.read(upTo: 1 << 18)
+          if part.isEmpty { break }
+          stream.update(part)
+        }
+        let digest = stream.finish()
+        let same = places.filter { files[$0] == digest }
+        found.formUnion(same)
+        if !same.isEmpty { wanted[path] = nil }
+        return !wanted.isEmpty
+      }
+    }
+    return found
+  }
+
+  /// Packages may still say `/lib/x` for what stands at `/usr/lib/x` in all images.
+  private static func merged(_ path: GuestPath) -> GuestPath {
+    let top = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"]
+    guard let first = path.parts.first, top.contains(String(decoding: first, as: UTF8.self)),
+      let usr = GuestPath("usr")
+    else { return path }
+    return usr.appending(path)
+  }
+}
