@@ -107,6 +107,15 @@ static int perform(const struct hutch_action *action) {
     case HUTCH_UMASK:
       umask((mode_t)action->number);
       return 0;
+    case HUTCH_ONE_CPU: {
+      cpu_set_t have, one;
+      if (sched_getaffinity(0, sizeof have, &have) < 0) return 0;
+      CPU_ZERO(&one);
+      for (int cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&one) == 0; cpu++)
+        if (CPU_ISSET(cpu, &have)) CPU_SET(cpu, &one);
+      if (sched_setaffinity(0, sizeof one, &one) < 0) { /* as many as before, then */ }
+      return 0;
+    }
     case HUTCH_LIMIT: {
       struct rlimit limit = {action->limit, action->limit};
       return setrlimit((int)action->number, &limit);

@@ -14,7 +14,8 @@ struct ExportVerb: ParsableCommand {
   @OptionGroup var output: FormatOption
   @Argument(help: "A recipe's name or the path of a .toml file.") var recipe: String
   @Flag(help: "The inputs; there is nothing else to export yet.") var inputs = false
-  @Option(name: [.customShort("o"), .customLong("output")], help: "The file to make.") var file: String
+  @Option(name: [.customShort("o"), .customLong("output")], help: "The file to make.") var file:
+    String
   @Flag(help: "Refuse to change the lock.") var locked = false
 
   func validate() throws {

@@ -52,6 +52,8 @@ package struct Isolation: Sendable {
     case hostname(String)
     case loopbackUp
     case umask(UInt32)
+    /// It and what it starts see one processor, where the machine lets us say so.
+    case oneProcessor
     case limitProcesses(UInt64)
     case limitOpenFiles(UInt64)
     /// Writable memory of a process's own (`RLIMIT_DATA`). Not its addresses: some programs set
@@ -85,12 +87,28 @@ package struct IdentityMap: Sendable, Hashable {
   /// Whether the set-user-id tools `newuidmap` and `newgidmap` must write the maps.
   package var needsTools: Bool
 
-  /// For the running user: root keeps every number as it is; somebody else is 0 inside, and the
-  /// ranges of `/etc/subuid` and `/etc/subgid` follow from 1 on (`subuid(5)`).
+  /// Names, for root, the first of the ids that stand for 1 to 65535. Not for people: with it a
+  /// build takes other ids than the last one did.
+  package static let firstVariable = "HUTCH_FIRST_ID"
+
+  /// 0 stays what it is, so that what is root's is within reach; 1 and those that follow are
+  /// others.
+  package static func shifted(first: UInt32) -> IdentityMap {
+    let ranges = [
+      Range(inside: 0, outside: 0, count: 1), Range(inside: 1, outside: first, count: 65535),
+    ]
+    return IdentityMap(users: ranges, groups: ranges, needsTools: false)
+  }
+
+  /// For the running user: root keeps every number as it is, unless told otherwise; somebody else
+  /// is 0 inside, and the ranges of `/etc/subuid` and `/etc/subgid` follow from 1 on (`subuid(5)`).
   package static func current(
     _ environment: HostEnvironment = .current
   ) throws(HostError) -> IdentityMap {
     if environment.isRoot {
+      if let first = environment[firstVariable].flatMap({ UInt32($0) }) {
+        return shifted(first: first)
+      }
       let all = Range(inside: 0, outside: 0, count: 65536)
       return IdentityMap(users: [all], groups: [all], needsTools: false)
     }

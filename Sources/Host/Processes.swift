@@ -36,12 +36,14 @@ package enum Processes {
   /// - Parameters:
   ///   - outputLimit: more on standard output than this is an error (`.tooLarge`).
   ///   - milliseconds: how long it may take.
+  ///   - graceMilliseconds: how long it may take to end when we have to.
   ///   - until: asked a few times a second; when it says `true` the child is ended.
   ///   - onErrorLine: gets each line of standard error as it comes.
   ///   - onOutput: gets standard output as it comes; `output` of the result is then empty.
   package static func run(
     _ command: Command, input: [UInt8] = [], outputLimit: Int = 64 << 20,
-    milliseconds: Int? = nil, isolation: Isolation? = nil, until: (() -> Bool)? = nil,
+    milliseconds: Int? = nil, graceMilliseconds: Int = 500, isolation: Isolation? = nil,
+    until: (() -> Bool)? = nil,
     onErrorLine: ((String) -> Void)? = nil, onOutput: (([UInt8]) -> Void)? = nil
   ) throws(HostError) -> CommandResult {
     try Interrupt.check()
@@ -54,7 +56,7 @@ package enum Processes {
     do {
       return try conversation.run(milliseconds: milliseconds, until: until)
     } catch {
-      child.terminate(graceMilliseconds: 500)
+      child.terminate(graceMilliseconds: graceMilliseconds)
       throw error
     }
   }

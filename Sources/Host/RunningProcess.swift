@@ -223,6 +223,7 @@ package final class RunningProcess: Sendable {
     case .changeDirectory(let path): unsafe make(HUTCH_CHDIR, b: path)
     case .hostname(let name): unsafe make(HUTCH_HOSTNAME, a: name)
     case .loopbackUp: unsafe make(HUTCH_LOOPBACK)
+    case .oneProcessor: unsafe make(HUTCH_ONE_CPU)
     case .umask(let mask): unsafe make(HUTCH_UMASK, number: UInt64(mask))
     case .limitProcesses(let count):
       unsafe make(HUTCH_LIMIT, number: UInt64(hutch_rlimit_nproc), limit: count)

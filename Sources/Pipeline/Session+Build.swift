@@ -73,8 +73,10 @@ extension Session {
     if let kernel = locked.kernel { try fetch(kernel.packages, lease, &timings) }
     let image = try record(chain, layers: layers, date: plan.date, lock: locked, lease)
     try recordKernel(of: locked, for: image, lease)
+    // Whoever builds it again may stand elsewhere.
     try catalog.tag(
-      found.name, image, recipe: found.path, recipeDigest: chain.leaf.digest,
+      found.name, image, recipe: Files.canonical(found.path) ?? found.path,
+      recipeDigest: chain.leaf.digest,
       lockDigest: Digest.of(locked.render()))
     try writeIndex()
     return BuildOutcome(

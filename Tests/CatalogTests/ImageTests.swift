@@ -108,4 +108,38 @@ import Vocabulary
     #expect(base.madeBy == "base 0")
     #expect(base.impure)
   }
+
+  @Test func `attempts to build an image again are remembered, the newest first`() throws {
+    let image = try catalog.putImage("python", [diffID("a")], in: test, lease)
+    for (result, matched) in [("failed: it did not run", false), (image.description, true)] {
+      try catalog.recordRebuild(
+        RebuildRecord(
+          image: image, recipeDigest: Digest.of("r"), lockDigest: nil, host: "debian 13",
+          tools: "zstd", result: result, matched: matched))
+      test.advance(60)
+    }
+    let rebuilds = try catalog.rebuilds(of: image)
+    #expect(rebuilds.map(\.matched) == [true, false])
+    #expect(rebuilds.map(\.result) == [image.description, "failed: it did not run"])
+    #expect(rebuilds[0].at == rebuilds[1].at + 60)
+    #expect(rebuilds[0].recipeDigest == Digest.of("r"))
+    #expect(rebuilds[0].lockDigest == nil)
+    #expect(throws: CatalogError.self) {
+      try catalog.recordRebuild(
+        RebuildRecord(
+          image: ImageID(Digest.of("none")), recipeDigest: nil, lockDigest: nil, host: "",
+          tools: "", result: "", matched: true))
+    }
+  }
+
+  @Test func `a layer is found by 8 digits of it, and only a layer is`() throws {
+    let layer = diffID("a")
+    let image = try catalog.putImage("python", [layer], in: test, lease)
+    for reference in [layer.description, String(layer.digest.hex.prefix(8))] {
+      #expect(try catalog.layer(named: reference, lease) == layer)
+    }
+    for reference in [image.description, String(layer.digest.hex.prefix(7)), "python"] {
+      #expect(try catalog.layer(named: reference, lease) == nil)
+    }
+  }
 }

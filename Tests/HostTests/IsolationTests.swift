@@ -1,5 +1,6 @@
 import Glibc
 import Host
+import TestSupport
 import Testing
 
 /// These run wherever user namespaces may be made, as root or not.
@@ -22,6 +23,26 @@ import Testing
     #expect(result.text == "0\n")
     let made = try #require(Files.status(directory.path + "/x"))
     #expect(made.uid == HostEnvironment.current.userID)
+  }
+
+  @Test func `a command can be told that there is one processor`() throws {
+    #expect(try shell("nproc", Isolation(namespaces: [], actions: [.oneProcessor])).text == "1\n")
+  }
+
+  @Test(.asRoot) func `root can build as other ids, and gets at what is root's all the same`()
+    throws
+  {
+    let directory = try TemporaryDirectory()
+    let environment = HostEnvironment(variables: [IdentityMap.firstVariable: "1900000000"])
+    let map = try IdentityMap.current(environment)
+    #expect(map == .shifted(first: 1_900_000_000))
+    let made = try shell(
+      "touch \(directory.path)/x \(directory.path)/y; chown 1:2 \(directory.path)/y",
+      Isolation(namespaces: [.mount], identities: map))
+    #expect(made.status.isSuccess)
+    #expect(Files.status(directory.path + "/x")?.uid == 0)
+    #expect(Files.status(directory.path + "/y")?.uid == 1_900_000_000)
+    #expect(Files.status(directory.path + "/y")?.gid == 1_900_000_001)
   }
 
   @Test func `nothing of a command outlives it`() throws {

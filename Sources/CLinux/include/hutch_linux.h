@@ -133,6 +133,7 @@ enum hutch_action_kind {
   HUTCH_HOSTNAME,     // a
   HUTCH_LOOPBACK,     // the loopback interface comes up
   HUTCH_UMASK,        // number
+  HUTCH_ONE_CPU,      // the first of those that it may run on, where that can be had
   HUTCH_LIMIT,        // number = RLIMIT_ resource, limit = value for both
   HUTCH_TELL,         // b = path that exists, data = bytes, limit = how many
 };

@@ -1,0 +1,93 @@
+internal import ArgumentParser
+internal import Layers
+internal import Pipeline
+internal import Vocabulary
+
+struct VerifyVerb: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "verify", abstract: "Check that an image is what its recipe and lock give.",
+    discussion: """
+      With --rebuild, the image is built from nothing in a store of its own, which is removed \
+      afterwards, with another home, time zone, locale, umask, number of processors and, as far as \
+      the machine lets it, host name and user ids. If a layer differs, the first files that do are \
+      shown, and the exit status is 6. The network is not needed while the store has the inputs.
+      """)
+
+  @OptionGroup var common: CommonOptions
+  @OptionGroup var output: FormatOption
+  @Option(help: ArgumentHelp("Build this image again and compare.", valueName: "image"))
+  var rebuild: String?
+
+  func validate() throws {
+    if rebuild == nil { throw ValidationError("say what to check: --rebuild IMAGE") }
+  }
+
+  func run() throws {
+    guard let rebuild else { return }
+    let outcome = try common.session().rebuild(rebuild)
+    switch output.format {
+    case .json: Listing(outcome).print(as: .json)
+    case .table: Output.write(RebuildText.text(outcome))
+    }
+    if !outcome.matched { throw ExitCode(FailureKind.verificationDiffers.rawValue) }
+  }
+}
+
+extension Listing {
+  fileprivate init(_ outcome: RebuildOutcome) {
+    self.init(kind: "rebuild", columns: [], nothing: "")
+    items = outcome.layers.map { layer in
+      .object([
+        "step": .string("\(layer.step)"), "before": .string(layer.before.description),
+        "after": .string(layer.after.description), "same": .bool(layer.isSame),
+      ])
+    }
+    members = [
+      "before": .string(outcome.before.description), "after": .string(outcome.after.description),
+      "same": .bool(outcome.matched), "varied": .array(outcome.varied.map(JSON.string)),
+      "differences": .array(
+        outcome.findings.map { finding in
+          let lines = finding.lines.map { JSON.array($0.map(JSON.string)) } ?? .null
+          return .object(
+            (JSON(finding.change).object ?? [:]).merging(["lines": lines]) { first, _ in first })
+        }), "difference_count": .integer(Int64(outcome.findingCount)),
+      "milliseconds": .integer(Int64(outcome.milliseconds)),
+    ]
+  }
+}
+
+/// A rebuild as people read it.
+enum RebuildText {
+  static func text(_ outcome: RebuildOutcome) -> String {
+    let varied = "built with another " + outcome.varied.joined(separator: ", ")
+    let name = ProgressDisplay.clean(outcome.name)
+    if outcome.matched {
+      return "\"\(name)\" is the same again: \(outcome.layers.count) layers, \(varied)\n"
+    }
+    var lines = outcome.layers.map { layer in
+      let what = layer.isSame ? "same" : "differs"
+      let digests =
+        layer.isSame
+        ? layer.before.digest.short
+        : "\(layer.before.digest.short) -> \(layer.after.digest.short)"
+      return "\(what)\(layer.isSame ? "   " : "")  \(layer.step)  \(layer.summary)  [\(digests)]"
+    }
+    if let layer = outcome.layers.first(where: { !$0.isSame }) {
+      lines += ["", "step \(layer.step) gave other files:"]
+      lines += outcome.findings.flatMap(Self.lines)
+      let more = outcome.findingCount - outcome.findings.count
+      if more > 0 { lines.append("  and \(more) more") }
+    }
+    lines += ["", "\"\(name)\" is not the same again: \(varied)"]
+    return ProgressDisplay.cleanLines(lines.joined(separator: "\n") + "\n")
+  }
+
+  private static func lines(_ finding: RebuildOutcome.Finding) -> [String] {
+    let change = finding.change
+    // Names out of a layer may hold line ends, texts what moves a cursor.
+    let path = ProgressDisplay.clean(change.entry.path.description)
+    let values = change.values(isDetailed: true).map(ProgressDisplay.clean)
+    return ["  \(path)  \(change.kind.rawValue): \(values.joined(separator: ", "))"]
+      + (finding.lines ?? []).map { "    \(ProgressDisplay.clean($0))" }
+  }
+}
