@@ -60,7 +60,7 @@ let package = Package(
     stage("Inputs", ["Vocabulary", "Host", "Archives", "Recipes", "CArchive"]),
     stage("Layers", ["Vocabulary", "Host", "Archives", "CZstd"]),
     stage("Disks", ["Vocabulary", "Host"]),
-    stage("Building", ["Vocabulary", "Host", "Inputs", "Layers", "Disks"]),
+    stage("Building", ["Vocabulary", "Host", "Archives", "Inputs", "Layers", "Disks"]),
     stage("Catalog", ["Vocabulary", "Host", grdb]),
     stage("GuestProtocol", []),
     .target(name: "CGuest", cSettings: strictC),
@@ -78,7 +78,10 @@ let package = Package(
       ]),
     stage(
       "Commands",
-      ["Vocabulary", "Host", "Building", "Catalog", "Workspaces", "Pipeline", arguments]),
+      [
+        "Vocabulary", "Host", "Inputs", "Layers", "Building", "Catalog", "Workspaces", "Pipeline",
+        arguments,
+      ]),
     .executableTarget(name: "hutch", dependencies: ["Commands"], swiftSettings: strict),
 
     .target(
@@ -98,7 +101,8 @@ let package = Package(
     tests("Workspaces", ["Vocabulary", "Host", "GuestProtocol"]),
     tests("Launch", ["Vocabulary", "Host", "GuestProtocol"], files: ["Golden"]),
     tests("Pipeline", ["Vocabulary", "Host"]),
-    tests("Commands", ["Vocabulary", "Host", "Pipeline", arguments], files: ["Golden"]),
+    tests(
+      "Commands", ["Vocabulary", "Host", "Layers", "Pipeline", arguments], files: ["Golden"]),
   ],
   swiftLanguageModes: [.v6]
 )

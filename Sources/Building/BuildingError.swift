@@ -12,6 +12,8 @@ package enum BuildingError: Failure {
   case copiedFileChanged(path: String)
   /// Never empty. The secrets themselves are in no message.
   case holdsSecrets([SealFinding])
+  /// An archive that a recipe fetched, and the entry that can't be taken.
+  case badArchive(entry: String, reason: String)
   case unexpectedAnswer(String)
   case host(HostError)
   /// What a worker met, in its own words.
@@ -21,7 +23,7 @@ package enum BuildingError: Failure {
     switch self {
     case .host(let error): error.kind
     case .worker(_, let kind, _): kind
-    case .copiedFileChanged, .notADirectory, .holdsSecrets: .badInput
+    case .copiedFileChanged, .notADirectory, .badArchive, .holdsSecrets: .badInput
     default: .failed
     }
   }
@@ -43,6 +45,7 @@ package enum BuildingError: Failure {
       "what looks like a secret is in its layer, which was not kept"
         + findings.prefix(20).map { "\n  \"\($0.path)\": \($0.reason) (\($0.rule))" }.joined()
         + (findings.count > 20 ? "\n  and \(findings.count - 20) more" : "")
+    case .badArchive(let entry, let reason): "\"\(entry)\" can't be unpacked: \(reason)"
     case .unexpectedAnswer(let text): "a build worker gave an answer that makes no sense: \(text)"
     case .host(let error): error.message
     case .worker(let message, _, _): message

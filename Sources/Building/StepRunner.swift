@@ -16,10 +16,7 @@ package struct StepRunner {
 
   /// Afterwards `job.upper` holds the normalised changes.
   package func run() throws {
-    for directory in [job.upper, job.scratch, job.root, job.lowerRoot] {
-      try Files.makeDirectories(directory)
-    }
-    try Files.setMode(job.upper, 0o755)
+    try makeDirectories()
     switch job.work {
     case .bootstrap(let suite, let repository, let packages):
       try bootstrap(suite: suite, repository: repository, packages: packages)
@@ -29,8 +26,29 @@ package struct StepRunner {
       try run(script: script, user: user)
     case .copy(let files):
       try copy(files)
+    case .unpack(let archive, let target, let strip):
+      try unpack(archive, to: target, strip: strip)
+    case .tool(let tool):
+      try run(tool)
     }
     try normalise()
+  }
+
+  /// Runs a tool that brings something into directories of ours; what it changes in the image is
+  /// thrown away.
+  package func download() throws {
+    guard case .tool(let tool) = job.work else {
+      throw BuildingError.unexpectedAnswer("a download without a tool")
+    }
+    try makeDirectories()
+    try run(tool)
+  }
+
+  private func makeDirectories() throws {
+    for directory in [job.upper, job.scratch, job.root, job.lowerRoot] {
+      try Files.makeDirectories(directory)
+    }
+    try Files.setMode(job.upper, 0o755)
   }
 
   private func normalise() throws {
@@ -105,6 +123,20 @@ package struct StepRunner {
     return sandbox
   }
 
+  private func run(_ tool: ToolWork) throws {
+    try run(sandbox(for: tool), ["/bin/sh", "-eu", Self.script], what: tool.what)
+  }
+
+  private func sandbox(for tool: ToolWork) -> StepSandbox {
+    var sandbox = sandbox()
+    sandbox.files = tool.files
+    sandbox.files[Self.script] = tool.script
+    sandbox.readable = tool.readable
+    sandbox.writable = tool.writable
+    sandbox.environment.merge(tool.environment) { _, own in own }
+    return sandbox
+  }
+
   private func run(
     _ sandbox: StepSandbox, _ arguments: [String], what: String
   ) throws {
@@ -156,8 +188,9 @@ package struct StepRunner {
     case .install(let packages, let repository, let recommends):
       sandbox = self.sandbox(installing: packages, from: repository, recommends: recommends)
     case .script(let script, let user): sandbox = self.sandbox(running: script, user: user)
+    case .tool(let tool): sandbox = self.sandbox(for: tool)
     // Nothing of these runs in a sandbox of ours.
-    case .bootstrap, .copy: return
+    case .bootstrap, .copy, .unpack: return
     }
     onLine("a shell where the step failed, which is \(Self.script); leave it with `exit`:")
     let shell = try RunningProcess.start(
@@ -196,6 +229,17 @@ package struct StepRunner {
       trees: job.lower, in: job.trees, upper: job.upper, work: job.scratch, at: job.root)
     let root = try OwnedDescriptor.open(job.root, .directory)
     for file in files { try copy(file, into: root) }
+    try Mounts.unmount(job.root)
+  }
+
+  private func unpack(_ archive: String, to target: GuestPath, strip: Int) throws {
+    try Mounts.overlay(
+      trees: job.lower, in: job.trees, upper: job.upper, work: job.scratch, at: job.root)
+    do {
+      let root = try OwnedDescriptor.open(job.root, .directory)
+      let directory = try makeDirectories(target, in: root)
+      try ArchiveUnpacking(archive, into: directory, strip: strip, date: job.date).run()
+    }
     try Mounts.unmount(job.root)
   }
 

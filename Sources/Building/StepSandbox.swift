@@ -18,6 +18,8 @@ package struct StepSandbox: Sendable, Hashable {
   package var environment: [String: String]
   /// Directories of ours that the step may read, by their place inside.
   package var readable: [String: String]
+  /// Directories of ours that the step may write, by their place inside.
+  package var writable: [String: String] = [:]
   /// Directories and text files of the step's own below `/run/hutch`, by their place inside; gone
   /// with the step.
   package var directories: [String]
@@ -142,6 +144,10 @@ package struct StepSandbox: Sendable, Hashable {
       actions.append(.makeDirectory(root + place))
       actions.append(
         .bind(source: source, target: root + place, flags: [.readOnly, .noSetID, .noDevices]))
+    }
+    for (place, source) in writable.sorted(by: { $0.key < $1.key }) {
+      actions.append(.makeDirectory(root + place))
+      actions.append(.bind(source: source, target: root + place, flags: [.noSetID, .noDevices]))
     }
     return actions
   }

@@ -11,6 +11,37 @@ package enum StepWork: Sendable, Hashable {
   /// Run by `/bin/sh -e` as `user`, root if there is none.
   case script(String, user: String?)
   case copy([FileToCopy])
+  /// An archive on the host, unpacked below a directory of the image.
+  case unpack(archive: String, to: GuestPath, strip: Int)
+  /// A package manager of the image's own.
+  case tool(ToolWork)
+}
+
+/// A script of ours around a program of the image's, with what it works on.
+package struct ToolWork: Sendable, Hashable {
+  /// As the recipe has it, for errors: `pip ruff`.
+  package var what: String
+  /// Run by `/bin/sh -eu` as root.
+  package var script: String
+  /// Texts by their place, below `/run/hutch`.
+  package var files: [String: String]
+  /// Directories of the host's by their place inside, below `/run/hutch`.
+  package var readable: [String: String]
+  package var writable: [String: String]
+  /// For the tool alone, over the step's own environment.
+  package var environment: [String: String]
+
+  package init(
+    what: String, script: String, files: [String: String] = [:], readable: [String: String] = [:],
+    writable: [String: String] = [:], environment: [String: String] = [:]
+  ) {
+    self.what = what
+    self.script = script
+    self.files = files
+    self.readable = readable
+    self.writable = writable
+    self.environment = environment
+  }
 }
 
 /// One file, directory or link that a `copy` step puts into the image, owned by root.

@@ -39,6 +39,9 @@ package enum Worker {
   private static func perform(_ job: WorkerJob) throws -> JSON {
     switch job {
     case .step(let step): return try run(step)
+    case .download(let job):
+      try StepRunner(job, onLine: say).download()
+      return .object([:])
     case .unpack(let job):
       try Files.makeDirectories(job.target)
       try Files.setMode(job.target, 0o755)

@@ -8,6 +8,8 @@ package import Vocabulary
 package enum WorkerJob: Sendable, Hashable {
   /// Run a step, normalise what it changed, pack it.
   case step(StepJob)
+  /// Run the tool of a job for what it brings, from where the step stands.
+  case download(StepJob)
   /// Unpack a layer for use as a parent.
   case unpack(UnpackJob)
   case disk(DiskJob)
@@ -59,6 +61,8 @@ extension WorkerJob {
     switch self {
     case .step(let job):
       .object(["job": .string("step"), "step": job.json])
+    case .download(let job):
+      .object(["job": .string("download"), "step": job.json])
     case .unpack(let job):
       .object([
         "job": .string("unpack"), "blob": .string(job.blob), "target": .string(job.target),
@@ -78,9 +82,10 @@ extension WorkerJob {
 
   package init(json: JSON) throws(BuildingError) {
     switch try json.text("job") {
-    case "step":
+    case let name where name == "step" || name == "download":
       guard let step = json["step"] else { throw .unexpectedAnswer("a step job without a step") }
-      self = .step(try StepJob(json: step))
+      let job = try StepJob(json: step)
+      self = name == "step" ? .step(job) : .download(job)
     case "unpack":
       guard let layer = DiffID(try json.text("layer")) else { throw .unexpectedAnswer("layer") }
       self = .unpack(
@@ -150,6 +155,13 @@ extension StepWork {
       ])
     case .copy(let files):
       .object(["kind": .string("copy"), "files": .array(files.map(\.json))])
+    case .unpack(let archive, let target, let strip):
+      .object([
+        "kind": .string("unpack"), "archive": .string(archive),
+        "to": .string(Hex.encode(target.bytes)), "strip": .integer(Int64(strip)),
+      ])
+    case .tool(let tool):
+      .object(["kind": .string("tool"), "tool": tool.json])
     }
   }
 
@@ -168,8 +180,38 @@ extension StepWork {
       var files: [FileToCopy] = []
       for file in json["files"]?.array ?? [] { files.append(try FileToCopy(json: file)) }
       self = .copy(files)
+    case "unpack":
+      guard let to = Hex.decode(try json.text("to")).flatMap({ GuestPath($0) }) else {
+        throw .unexpectedAnswer("an archive without a place")
+      }
+      self = .unpack(
+        archive: try json.text("archive"), to: to, strip: Int(try json.number("strip")))
+    case "tool":
+      guard let tool = json["tool"] else { throw .unexpectedAnswer("no tool") }
+      self = .tool(try ToolWork(json: tool))
     case let other: throw .unexpectedAnswer("work of kind \"\(other)\"")
     }
+  }
+}
+
+extension ToolWork {
+  fileprivate var json: JSON {
+    func object(_ texts: [String: String]) -> JSON { .object(texts.mapValues(JSON.string)) }
+    return .object([
+      "what": .string(what), "script": .string(script), "files": object(files),
+      "readable": object(readable), "writable": object(writable),
+      "environment": object(environment),
+    ])
+  }
+
+  fileprivate init(json: JSON) throws(BuildingError) {
+    func texts(_ key: String) -> [String: String] {
+      (json[key]?.object ?? [:]).compactMapValues(\.string)
+    }
+    self.init(
+      what: try json.text("what"), script: try json.text("script"), files: texts("files"),
+      readable: texts("readable"), writable: texts("writable"),
+      environment: texts("environment"))
   }
 }
 

@@ -99,25 +99,42 @@ extension Catalog {
       SELECT object.id, object.key FROM tag JOIN object ON object.id = tag.image
       WHERE tag.name = ?
       """, [reference])
-    let row = try tagged ?? byPrefix(reference, database)
+    let row = try tagged ?? byPrefix(reference, .image, database)
     guard let row, let image = ImageID(row[1] as String),
       let record = try imageRecord(image, database)
     else { throw CatalogError.unknownImage(reference) }
     return (row[0], record)
   }
 
-  private func byPrefix(_ reference: String, _ database: Database) throws -> Row? {
+  /// The layer that these first 8 or more digits of a diffID name, kept for the lease from this
+  /// moment on; `nil` if there is none.
+  package func layer(
+    named reference: String, _ lease: Lease
+  ) throws(CatalogError) -> DiffID? {
+    try writeFleeting { database in
+      guard let row = try byPrefix(reference, .layer, database) else { return nil }
+      try refer(lease, to: row[0], database)
+      return DiffID(row[1] as String)
+    }
+  }
+
+  private func byPrefix(
+    _ reference: String, _ kind: ObjectKind, _ database: Database
+  ) throws -> Row? {
     let digits = reference.hasPrefix("sha256:") ? String(reference.dropFirst(7)) : reference
     guard (8...64).contains(digits.utf8.count),
       digits.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })
     else { return nil }
     let rows = try database.rows(
       """
-      SELECT id, key FROM object WHERE kind = 'image' AND state = 'ready'
+      SELECT id, key FROM object WHERE kind = ?2 AND state = 'ready'
         AND key >= ?1 AND key < ?1 || 'g' ORDER BY key
-      """, ["sha256:" + digits])
+      """, ["sha256:" + digits, kind.rawValue])
     if rows.count > 1 {
-      throw CatalogError.ambiguousImage(reference, rows.compactMap { ImageID($0[1] as String) })
+      let digests = rows.compactMap { Digest($0[1] as String) }
+      throw kind == .layer
+        ? CatalogError.ambiguousLayer(reference, digests.map { DiffID($0) })
+        : CatalogError.ambiguousImage(reference, digests.map { ImageID($0) })
     }
     return rows.first
   }

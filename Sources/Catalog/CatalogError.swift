@@ -30,6 +30,7 @@ package enum CatalogError: Failure {
 
   case unknownImage(String)
   case ambiguousImage(String, [ImageID])
+  case ambiguousLayer(String, [DiffID])
   case unknownTag(String)
   case badTag(String)
   case unknownVM(String)
@@ -47,7 +48,7 @@ package enum CatalogError: Failure {
     case .database, .notReady, .notWriting, .badPath, .leaseEnded: .failed
     case .host(let error): error.kind
     case .unknownObject, .unknownImage, .unknownTag, .unknownVM: .notFound
-    case .ambiguousImage, .badTag, .badName: .usage
+    case .ambiguousImage, .ambiguousLayer, .badTag, .badName: .usage
     }
   }
 
@@ -75,6 +76,9 @@ package enum CatalogError: Failure {
     case .ambiguousImage(let prefix, let images):
       "\"\(prefix)\" could mean \(images.count) images: "
         + images.map(\.digest.short).joined(separator: ", ")
+    case .ambiguousLayer(let prefix, let layers):
+      "\"\(prefix)\" could mean \(layers.count) layers: "
+        + layers.map(\.digest.short).joined(separator: ", ")
     case .unknownTag(let name): "there is no tag \"\(name)\""
     case .badTag(let name): "\"\(name)\" is not a tag name"
     case .unknownVM(let name): "there is no VM \"\(name)\""
@@ -94,7 +98,7 @@ package enum CatalogError: Failure {
     case .noSpace: "run: hutch gc"
     case .host(let error): error.hint
     case .unknownImage, .unknownTag: "hutch images lists what there is"
-    case .ambiguousImage: "give more digits"
+    case .ambiguousImage, .ambiguousLayer: "give more digits"
     case .badTag: "name or name:version, the name from a-z, 0-9 and -, beginning with a-z or 0-9"
     case .unknownVM: "hutch vms lists what there is"
     case .nameTaken: "choose another name, or remove it with hutch rm"

@@ -35,8 +35,9 @@ struct HutchCommand: ParsableCommand {
       CommandGroup(
         name: "More",
         subcommands: [
-          StartVerb.self, StopVerb.self, LogsVerb.self, CloneVerb.self, LayersVerb.self,
-          TagVerb.self, UntagVerb.self, ResetVerb.self,
+          StartVerb.self, StopVerb.self, LogsVerb.self, CloneVerb.self, DiffVerb.self,
+          ExportVerb.self, FetchVerb.self, ImportVerb.self, LayersVerb.self, TagVerb.self,
+          UntagVerb.self, ResetVerb.self,
         ]),
     ])
 }

@@ -43,6 +43,15 @@ package enum Clock {
     _ = Glibc.poll(nil, 0, Int32(clamping: milliseconds))
   }
 
+  /// For waiting between tries. Throws as soon as somebody wants an end.
+  package static func pause(seconds: Int) throws(HostError) {
+    let end = monotonic() + UInt64(seconds) * 1_000_000_000
+    while monotonic() < end {
+      try Interrupt.check()
+      pause(milliseconds: 100)
+    }
+  }
+
   /// Changes with every boot of the host.
   package static func bootID() -> String {
     let bytes = (try? Files.read("/proc/sys/kernel/random/boot_id", limit: 64)) ?? []

@@ -26,7 +26,7 @@ package enum Processes {
       "mmdebstrap": "mmdebstrap", "qemu-system-x86_64": "qemu-system-x86",
       "qemu-img": "qemu-utils", "mke2fs": "e2fsprogs", "debugfs": "e2fsprogs",
       "e2fsck": "e2fsprogs", "newuidmap": "uidmap", "newgidmap": "uidmap", "apt-get": "apt",
-      "dpkg": "dpkg", "skopeo": "skopeo", "gpgv": "gpgv",
+      "dpkg": "dpkg", "skopeo": "skopeo", "gpgv": "gpgv", "curl": "curl",
     ]
     return packages[Files.name(of: tool)] ?? ""
   }

@@ -3,16 +3,9 @@ internal import Vocabulary
 
 /// What all calls of apt have in common.
 enum Apt {
-  /// Proxies are the host's business; apt also takes them from the environment (`apt-transport-http(1)`).
-  static var environment: [String: String] {
-    var environment = Command.plainEnvironment
-    for name in ["http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy"] {
-      for spelling in [name, name.uppercased()] {
-        if let value = HostEnvironment.current[spelling] { environment[spelling] = value }
-      }
-    }
-    return environment
-  }
+  /// apt takes proxies from its configuration and from the environment
+  /// (`apt-transport-http(1)`).
+  static var environment: [String: String] { HostNetwork.environment }
 
   static let helper = "/usr/lib/apt/apt-helper"
 

@@ -17,18 +17,22 @@ package struct AptResolver: Sendable {
   /// - Parameters:
   ///   - directory: made if missing; may be used for several suites and architectures.
   ///   - suite: a codename, `trixie`.
+  ///   - keyring: of those who may sign its lists; Debian's own if not given.
   package init(
-    directory: String, sources: AptSources, suite: String, architecture: Architecture
+    directory: String, sources: AptSources, suite: String, architecture: Architecture,
+    keyring: String? = nil
   ) throws(InputsError) {
     guard AptResolver.isName(suite) else { throw .unusablePackageName(suite) }
     self.suite = suite
     self.architecture = architecture
     self.sources = sources
-    keyring = try Apt.keyring()
+    let trusted: String
+    if let keyring { trusted = keyring } else { trusted = try Apt.keyring() }
+    self.keyring = trusted
     root = try AptRoot(
       directory: "\(directory)/\(suite)-\(architecture.rawValue)", architecture: architecture,
       sources: sources.lines(
-        suite: suite, architecture: architecture.rawValue, keyring: keyring))
+        suite: suite, architecture: architecture.rawValue, keyring: trusted))
   }
 
   /// Fetches the lists unless those that are here came less than `seconds` ago from the same

@@ -39,7 +39,7 @@ package struct InputFetcher: Sendable {
     try requireRoom(for: missing)
     let work = "\(store.ingest)/fetch-\(Hex.encode(Randomness.bytes(6))).tmp"
     // What lies there without a lock beside it is garbage that anybody may remove.
-    let lock = try locked(work)
+    let lock = try store.lockedDirectory(work)
     defer {
       try? Files.removeTree(work)
       try? Files.remove(work + ".lock")
@@ -60,7 +60,7 @@ package struct InputFetcher: Sendable {
       // What is not there will not be there in two seconds either.
       if round + 1 == rounds || FetchAttempt.isFinal(said) { break }
       progress(.note("\(left.count) packages could not be fetched, trying again"))
-      try pause(seconds: 2 << round)
+      try onHost { () throws(HostError) in try Clock.pause(seconds: 2 << round) }
     }
     try onHost { () throws(HostError) in try store.sync() }
     if let package = left.first {
@@ -76,18 +76,6 @@ package struct InputFetcher: Sendable {
       if try Files.freeSpace(store.ingest) < needed {
         throw .system(operation: "fetch \(needed) into", path: store.ingest, errno: ENOSPC)
       }
-    }
-  }
-
-  private func locked(_ work: String) throws(InputsError) -> FileLock {
-    do throws(HostError) {
-      guard let lock = try FileLock.exclusive(work + ".lock", wait: true) else {
-        throw .system(operation: "lock", path: work, errno: EWOULDBLOCK)
-      }
-      try Files.makeDirectories(work, mode: 0o700)
-      return lock
-    } catch {
-      throw .host(error)
     }
   }
 
@@ -115,16 +103,6 @@ package struct InputFetcher: Sendable {
       left.append(package)
     }
     return left
-  }
-
-  private func pause(seconds: Int) throws(InputsError) {
-    let end = Clock.monotonic() + UInt64(seconds) * 1_000_000_000
-    try onHost { () throws(HostError) in
-      while Clock.monotonic() < end {
-        try Interrupt.check()
-        Clock.pause(milliseconds: 100)
-      }
-    }
   }
 }
 

@@ -1,4 +1,5 @@
-internal import Host
+internal import Glibc
+package import Host
 package import Vocabulary
 
 /// The files of `inputs/sha256/`: named by their digest, mode 0444, each of them verified before
@@ -24,8 +25,15 @@ package struct InputStore: Sendable, Hashable {
     return status.kind == .regular && status.size == size.bytes
   }
 
+  /// How large it is, if it is here.
+  package func size(of digest: Digest) -> ByteCount? {
+    guard let status = Files.status(path(of: digest)), status.kind == .regular else { return nil }
+    return ByteCount(status.size)
+  }
+
   /// Size and digest of a file's contents.
-  static func measure(_ path: String) throws(HostError) -> (size: ByteCount, digest: Digest) {
+  package static func measure(_ path: String) throws(HostError) -> (size: ByteCount, digest: Digest)
+  {
     let file = try OwnedDescriptor.open(path, .read)
     var stream = DigestStream()
     var size: Int64 = 0
@@ -47,12 +55,31 @@ package struct InputStore: Sendable, Hashable {
     _ path: String, as digest: Digest, size: ByteCount
   ) throws(HostError) -> Bool {
     guard try Self.measure(path) == (size, digest) else { return false }
+    try adopt(path, as: digest)
+    return true
+  }
+
+  /// As `publish`, for contents that have just been measured.
+  package func adopt(_ path: String, as digest: Digest) throws(HostError) {
     try Files.setMode(path, 0o444)
     try OwnedDescriptor.open(path, .read).sync()
     // What has the name already has the same contents, or is damaged: this one is neither.
     try Files.rename(path, to: self.path(of: digest), replacing: true)
-    return true
   }
 
-  func sync() throws(HostError) { try Files.syncDirectory(directory) }
+  /// A directory in `ingest` for files on their way, with the lock that keeps it from being cleaned
+  /// up.
+  func lockedDirectory(_ work: String) throws(InputsError) -> FileLock {
+    do throws(HostError) {
+      guard let lock = try FileLock.exclusive(work + ".lock", wait: true) else {
+        throw .system(operation: "lock", path: work, errno: EWOULDBLOCK)
+      }
+      try Files.makeDirectories(work, mode: 0o700)
+      return lock
+    } catch {
+      throw .host(error)
+    }
+  }
+
+  package func sync() throws(HostError) { try Files.syncDirectory(directory) }
 }

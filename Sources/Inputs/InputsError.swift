@@ -20,6 +20,20 @@ package enum InputsError: Failure {
   /// The signed lists and apt's answer don't agree about a package.
   case listsDisagree(package: String)
   case notFetched(package: String, path: String, digest: Digest, said: String)
+  case addressNotFetched(url: String, said: String)
+  /// What lies at an address is not what the recipe wants.
+  case wrongFile(url: String, expected: Digest, found: Digest, size: ByteCount)
+  /// A name that no input of ours has.
+  case unusableFile(String)
+  /// The image lacks the program that a step needs.
+  case toolMissing(name: String, package: String)
+  /// There is no wheel of it for the image's Python.
+  case onlySource(package: String)
+  /// `keeps`: what the parents have stands against it.
+  case unresolved(kind: String, packages: [String], said: String, keeps: Bool)
+  case filesNotFetched(files: [String], said: String)
+  /// The image's own tool found something else than what is locked.
+  case filesDiffer(files: [String], said: String)
   case damagedPackage(path: String, what: String)
   case sameFileName(String)
 
@@ -27,12 +41,13 @@ package enum InputsError: Failure {
     switch self {
     case .host(let error): error.kind
     case .noDebianMirror, .missingKeyring: .missingHostTool
-    case .listsNotUpdated, .notFetched: .fetchFailed
-    case .badSignature, .listsDisagree: .verificationDiffers
-    case .unusablePath, .unusablePackageName, .unknownPackage, .unsolvable, .wouldUpgrade:
+    case .listsNotUpdated, .notFetched, .addressNotFetched, .filesNotFetched: .fetchFailed
+    case .badSignature, .listsDisagree, .wrongFile, .filesDiffer: .verificationDiffers
+    case .toolMissing, .onlySource, .unresolved, .unusablePath, .unusablePackageName,
+      .unknownPackage, .unsolvable, .wouldUpgrade:
       .badInput
     case .damagedPackage: .storeDamaged
-    case .unreadableToolOutput, .sameFileName: .failed
+    case .unreadableToolOutput, .sameFileName, .unusableFile: .failed
     }
   }
 
@@ -57,6 +72,21 @@ package enum InputsError: Failure {
       "the signed lists of packages say something else about \"\(package)\" than apt"
     case .notFetched(let package, let path, _, let said):
       "no source has \"\(package)\" (\(path)) any more: \(said)"
+    case .addressNotFetched(let url, let said): "\"\(url)\" could not be fetched: \(said)"
+    case .wrongFile(let url, let expected, let found, let size):
+      expected == found
+        ? "what lies at \"\(url)\" has \(size), which is not what the lock says"
+        : "what lies at \"\(url)\" has the sha256 \(found.hex) (\(size)), not \(expected.hex)"
+    case .unusableFile(let name): "\"\(name)\" is not the name of a file that can be locked"
+    case .toolMissing(let name, _): "there is no \"\(name)\" in the image at this step"
+    case .onlySource(let package):
+      "there are only source distributions of \"\(package)\", and no wheel for the image's Python"
+    case .unresolved(let kind, let packages, let said, _):
+      "\(kind) can't resolve \"\(packages.joined(separator: " "))\": \(said)"
+    case .filesNotFetched(let files, let said):
+      "no source has \"\(files.joined(separator: " "))\" any more: \(said)"
+    case .filesDiffer(let files, let said):
+      "\"\(files.joined(separator: " "))\" is not what was locked: \(said)"
     case .damagedPackage(let path, let what):
       "\"\(path)\" is not a whole Debian package: \(what)"
     case .sameFileName(let name):
@@ -76,6 +106,12 @@ package enum InputsError: Failure {
     case .wouldUpgrade:
       "update the parent with `hutch update`, or set `upgrade = true` in the step"
     case .notFetched: "`hutch update` locks versions that can be fetched"
+    case .toolMissing(_, let package): "put an apt step with \"\(package)\" before it"
+    case .onlySource: "build a wheel of it, and name its directory in pip's `find-links`"
+    case .unresolved(_, _, _, let keeps) where keeps:
+      "the parents' packages are kept; set `upgrade = true` in the step to replace them"
+    case .filesNotFetched: "`hutch update` locks versions that can be fetched"
+    case .wrongFile: "find out why it changed before you write the new digest into the recipe"
     case .damagedPackage: "look at the store with `hutch verify --repair`"
     default: nil
     }

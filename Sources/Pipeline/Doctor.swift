@@ -46,7 +46,8 @@ package struct Doctor: Sendable {
   /// Each program that is run, and what for.
   private static let programs = [
     ("mmdebstrap", "building bases"), ("apt-get", "resolving packages"),
-    ("gpgv", "checking signatures"), ("mke2fs", "making disks"), ("debugfs", "making disks"),
+    ("gpgv", "checking signatures"), ("curl", "fetching files by their address"),
+    ("mke2fs", "making disks"), ("debugfs", "making disks"),
     ("e2fsck", "checking disks"), (Emulator.program, "running VMs"),
   ]
 

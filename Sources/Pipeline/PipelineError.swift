@@ -7,6 +7,7 @@ package enum PipelineError: Failure {
   case step(StepID, any Failure)
   case storeOfAnotherUser(path: String, uid: UInt32)
   case noSuchImage(String)
+  case noSuchImageOrLayer(String)
   case noSuchRecipe(name: String, lookedIn: [String])
   case noSuchVM(String)
   case vmExists(String)
@@ -33,16 +34,19 @@ package enum PipelineError: Failure {
   case workNotFetched(String)
   case notBuilt(String)
   case damagedConfiguration(ImageID)
+  case fileExists(String)
+  case notABundle(String)
 
   package var kind: FailureKind {
     switch self {
     case .step(_, let error): error.kind
-    case .noSuchImage, .noSuchRecipe, .noSuchVM, .notBuilt, .noKernel: .notFound
+    case .noSuchImage, .noSuchImageOrLayer, .noSuchRecipe, .noSuchVM, .notBuilt, .noKernel:
+      .notFound
     case .vmExists, .vmIsRunning, .vmIsNotRunning, .workNotFetched, .storeInUse, .holdsWork,
-      .noWork:
+      .noWork, .fileExists:
       .inUse
     case .lockIsStale, .badVMName, .workspaceNotADirectory, .badVariable,
-      .badDirectory, .badSecret, .secretsMissing:
+      .badDirectory, .notABundle, .badSecret, .secretsMissing:
       .badInput
     case .noRoom: .noSpace
     case .guestProgramMissing, .storeOfAnotherUser: .missingHostTool
@@ -60,6 +64,7 @@ package enum PipelineError: Failure {
     case .storeOfAnotherUser(let path, let uid):
       "the store \"\(path)\" belongs to another user (uid \(uid))"
     case .noSuchImage(let name): "there is no image and no recipe \"\(name)\""
+    case .noSuchImageOrLayer(let name): "there is no image and no layer \"\(name)\""
     case .noSuchRecipe(let name, let places):
       "there is no recipe \"\(name)\"; looked in \(places.joined(separator: ", "))"
     case .noSuchVM(let name): "there is no VM \"\(name)\""
@@ -98,6 +103,8 @@ package enum PipelineError: Failure {
     case .workNotFetched(let name):
       "the changes of the VM \"\(name)\" are still in it: they could not be fetched"
     case .notBuilt(let name): "the image \"\(name)\" is not built, and --no-build was given"
+    case .fileExists(let path): "\"\(path)\" exists already"
+    case .notABundle(let path): "\"\(path)\" is not a whole bundle of inputs"
     case .damagedConfiguration(let image): "the configuration of image \(image) is damaged"
     }
   }
@@ -107,6 +114,7 @@ package enum PipelineError: Failure {
     case .step(_, let error): error.hint
     case .storeOfAnotherUser: "choose a store of your own with --store or HUTCH_STORE"
     case .noSuchImage: "`hutch images` lists images; recipes are named by their file name or path"
+    case .noSuchImageOrLayer: "`hutch images` and `hutch layers` list them"
     case .noSuchVM, .vmIsNotRunning: "`hutch vms` lists them"
     case .vmExists: "choose another name, or remove it with `hutch rm`"
     case .vmIsRunning(let name): "`hutch stop \(name)` first"
@@ -119,6 +127,8 @@ package enum PipelineError: Failure {
     case .holdsWork(let name):
       "`hutch sync \(name)` shows it; remove the VM all the same with `hutch rm --force \(name)`"
     case .guestProgramChanged: "try again"
+    case .fileExists: "give another name with --output, or remove it"
+    case .notABundle: "make one with `hutch export --inputs`"
     case .secretsMissing(let step, let names):
       "`hutch build "
         + names.map { "--secret \($0)=FILE" }.joined(separator: " ") + " \(step.recipe)`"
@@ -132,7 +142,7 @@ package enum PipelineError: Failure {
     switch self {
     case .step(_, let error): error.path
     case .storeOfAnotherUser(let path, _), .guestProgramMissing(let path),
-      .workspaceNotADirectory(let path):
+      .workspaceNotADirectory(let path), .fileExists(let path), .notABundle(let path):
       path
     default: nil
     }

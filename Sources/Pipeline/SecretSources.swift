@@ -10,6 +10,10 @@ struct SecretSources {
 
   private static let sizeLimit = 1 << 20
 
+  static let none = SecretSources()
+
+  private init() { values = [:] }
+
   init(_ texts: [String], environment: HostEnvironment) throws {
     var values: [String: Secret] = [:]
     for text in texts {

@@ -47,26 +47,27 @@ extension Session {
   package func build(_ request: BuildRequest) throws -> BuildOutcome {
     var timings = Timings()
     let secrets = try SecretSources(request.secrets, environment: environment)
-    let (chain, found) = try loadChain(request.recipe)
+    let (chain, found) = try loadChain(request.recipe, isLocked: request.isLocked)
     // Before looking at anything: what we see from now on can't be collected.
     let lease = try catalog.lease(for: "build \(found.name)")
     defer { lease.release() }
     let files = try CopySources.read(chain)
     let locked = try completeLock(
-      chain, found, files: files, isLocked: request.isLocked || request.explains, lease, &timings)
+      chain, found, files: files, isLocked: request.isLocked || request.explains, secrets, lease,
+      &timings)
     let plan = try planner.plan(chain, lock: locked, files: files) {
       try catalog.knownStep($0, lease)
     }
     if request.explains { return try explain(plan, found) }
     if !plan.stepsToRun.isEmpty {
       try secrets.require(for: plan.stepsToRun)
-      try requireRoom(for: plan)
+      try requireRoom(for: plan.stepsToRun)
       try fetchInputs(of: Array(plan.stepsToRun), lease, &timings)
     }
     var layers = plan.cachedPrefix
     for step in plan.stepsToRun {
       let layer = try run(
-        step, in: plan, of: chain, over: layers, request, secrets, lease, &timings)
+        step, among: plan.steps, of: chain, over: layers, request, secrets, lease, &timings)
       layers.append(layer)
     }
     if let kernel = locked.kernel { try fetch(kernel.packages, lease, &timings) }
@@ -85,15 +86,24 @@ extension Session {
     Planner(normaliser: Normalisation.version, architecture: .amd64)
   }
 
-  /// The recipe with all that it stands on, root first.
-  func loadChain(_ reference: String) throws -> (RecipeChain, RecipeFinder.Found) {
+  /// The recipe with all that it stands on, root first. With `isLocked` its parents are as the lock
+  /// has them, whatever became of their files meanwhile.
+  func loadChain(
+    _ reference: String, isLocked: Bool
+  ) throws -> (RecipeChain, RecipeFinder.Found) {
     let found = try recipes.find(reference)
     let leaf = try RecipeParser.parse(text: found.text, path: found.path, name: found.name)
+    let lock = isLocked ? try readLock(found) : nil
     let chain = try RecipeChain.resolve(leaf) { name, child in
       do {
         let parent = try recipes.find(name, beside: child.path)
+        // What its `copy` steps take lies beside it all the same.
+        if case .found(let text, _)? = lock?.lookup(name) {
+          return .found(text: text, path: parent.path)
+        }
         return .found(text: parent.text, path: parent.path)
       } catch PipelineError.noSuchRecipe(_, let places) {
+        if let locked = lock?.lookup(name), case .found = locked { return locked }
         return .missing(searched: places)
       }
     }
@@ -115,11 +125,11 @@ extension Session {
   }
 
   /// Before the first byte is written: what a step may leave, and room to leave it in.
-  private func requireRoom(for plan: BuildPlan) throws {
+  func requireRoom(for steps: some Sequence<PlannedStep>) throws {
     var needed: Int64 = 64 << 20
-    for step in plan.stepsToRun {
+    for step in steps {
       // A package takes about four times its size unpacked, once as a tree, once in the disk.
-      needed += step.packages.reduce(0) { $0 + $1.size.bytes } * 9 + (32 << 20)
+      needed += step.inputs.reduce(0) { $0 + $1.size.bytes } * 9 + (32 << 20)
     }
     let free = try Files.freeSpace(layout.root)
     if free.bytes < needed {
@@ -133,6 +143,16 @@ extension PlannedStep {
   var packages: [LockedPackage] {
     switch action {
     case .bootstrap(_, let packages), .apt(_, let packages): packages
+    case .copy, .fetch, .pip, .run: []
+    }
+  }
+
+  /// All that it takes from outside.
+  var inputs: [WantedInput] {
+    switch action {
+    case .bootstrap, .apt: packages.map(WantedInput.init)
+    case .fetch(_, let file): [WantedInput(file)]
+    case .pip(_, let wheels): wheels.map(WantedInput.init)
     case .copy, .run: []
     }
   }

@@ -31,10 +31,12 @@ extension Session {
     try publish(
       manifest, as: .manifest(manifestDigest), blobs, lease,
       edges: [Edge("config", .config(image))])
-    let inputs = lock.steps.flatMap(\.packages) + (lock.kernel?.packages ?? [])
+    let inputs =
+      lock.steps.flatMap { $0.packages.map(\.digest) + $0.files.map(\.digest) }
+      + (lock.kernel?.packages ?? []).map(\.digest)
     var known: [Digest] = []
-    for package in Set(inputs.map(\.digest)).sorted()
-    where try catalog.find(.input(package), lease) != nil { known.append(package) }
+    for input in Set(inputs).sorted()
+    where try catalog.find(.input(input), lease) != nil { known.append(input) }
     try catalog.recordImage(
       image, manifest: manifestDigest, layers: layers, blobs: encodings.map(\.blob),
       architecture: .amd64, impure: chain.steps.contains { $0.options.network }, inputs: known,

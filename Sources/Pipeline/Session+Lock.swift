@@ -15,8 +15,8 @@ extension Session {
   /// what the steps before it install, and the lock is written; with `isLocked` that is an error.
   func completeLock(
     _ chain: RecipeChain, _ found: RecipeFinder.Found,
-    files: [StepID: [Planning.CopiedFile]], isLocked: Bool, _ lease: Lease,
-    _ timings: inout Timings
+    files: [StepID: [Planning.CopiedFile]], isLocked: Bool, _ secrets: SecretSources,
+    _ lease: Lease, _ timings: inout Timings
   ) throws -> Lock {
     let before = try readLock(found)
     let states = LockCheck.states(
@@ -24,10 +24,13 @@ extension Session {
     if let before, before.kernel != nil, states.allSatisfy(\.isComplete) { return before }
     if isLocked { throw staleLock(chain, found, states, hasLock: before != nil) }
     return try report.stage("lock \(found.name)", &timings) {
-      let lock = try resolve(chain, states, before ?? parentLock(of: chain), lease)
+      let lock = try resolve(
+        chain, states, before ?? parentLock(of: chain), files: files, secrets, lease)
       try Files.write(found.lockPath, Array(lock.render().utf8))
-      let added = lock.steps.flatMap(\.packages).count
-      report(.note("locked \(added) packages in \"\(found.lockPath)\""))
+      let packages = lock.steps.reduce(0) { $0 + $1.packages.count }
+      let files = lock.steps.reduce(0) { $0 + $1.files.count }
+      let added = "\(packages) packages" + (files == 0 ? "" : " and \(files) files")
+      report(.note("locked \(added) in \"\(found.lockPath)\""))
       return lock
     }
   }
@@ -64,63 +67,94 @@ extension Session {
     return .lockIsStale(recipe: found.name, reasons: reasons)
   }
 
-  /// Steps that are locked stay as they are; apt answers for the others, one after the other,
-  /// each knowing what the ones before it will have installed.
+  /// Steps that are locked stay as they are; the others are resolved one after the other, each
+  /// knowing what the ones before it will have installed.
   private func resolve(
-    _ chain: RecipeChain, _ states: [LockState], _ before: Lock?, _ lease: Lease
+    _ chain: RecipeChain, _ states: [LockState], _ before: Lock?,
+    files: [StepID: [Planning.CopiedFile]], _ secrets: SecretSources, _ lease: Lease
   ) throws -> Lock {
-    let resolver = try AptResolver(
-      directory: layout.aptLists, sources: try AptSources.fromHost(), suite: chain.suite,
-      architecture: .amd64)
-    try resolver.refresh(olderThan: Self.listsMaximumAge, progress: show)
-    let store = InputStore(directory: layout.inputs, ingest: layout.ingest)
+    let needsArchives =
+      before?.kernel == nil
+      || zip(chain.steps, states).contains { step, state in
+        !state.isComplete && StepAsk(step.action)?.takesPackages == true
+      }
+    let resolver = try needsArchives ? archiveResolver(for: chain.suite) : nil
     var status: [UInt8] = []
     var steps: [LockedStep] = []
     for (step, state) in zip(chain.steps, states) {
       guard let ask = StepAsk(step.action) else { continue }
-      var packages: [LockedPackage]
-      if case .locked(let entry) = state {
-        packages = entry.packages
+      var entry = LockedStep(id: step.id, ask: ask)
+      if case .locked(let before) = state {
+        entry = LockedStep(
+          id: step.id, ask: ask, date: before.date, packages: before.packages, files: before.files)
       } else {
         do {
-          packages = try resolve(step.action, over: status, with: resolver)
+          if case .pip(let request) = step.action {
+            let soFar = Lock(
+              architecture: .amd64, recipes: LockedRecipe.all(of: chain), archives: [],
+              steps: steps)
+            let layers = try buildLocked(chain, soFar, files: files, secrets, lease)
+            entry = LockedStep(
+              id: step.id, ask: ask,
+              files: try resolve(request, step, of: chain, over: layers, lease))
+          } else {
+            entry = try resolve(step, ask, over: status, with: resolver, lease)
+          }
         } catch let error as InputsError {
           throw PipelineError.step(step.id, error)
         }
       }
-      // Their own control files say what is installed afterwards and how old they are.
-      try obtain(packages, lease)
-      let summary = try PackageRepository.summary(packages, in: store)
-      status += summary.status
-      steps.append(
-        LockedStep(id: step.id, ask: ask, date: summary.date, packages: packages))
+      if ask.takesPackages {
+        // Their own control files say what is installed afterwards and how old they are.
+        try obtain(entry.packages, lease)
+        let summary = try PackageRepository.summary(entry.packages, in: inputStore)
+        status += summary.status
+        entry = LockedStep(
+          id: step.id, ask: ask, date: summary.date, packages: entry.packages)
+      }
+      steps.append(entry)
     }
     return Lock(
       architecture: .amd64, recipes: LockedRecipe.all(of: chain),
-      archives: try resolver.archives(), steps: steps,
-      kernel: try before?.kernel ?? lockKernel(resolver, store, lease))
+      archives: try resolver?.archives() ?? before?.archives ?? [], steps: steps,
+      kernel: try before?.kernel ?? resolver.map { try lockKernel($0, lease) })
   }
 
+  private func archiveResolver(for suite: String) throws -> AptResolver {
+    let resolver = try AptResolver(
+      directory: layout.aptLists, sources: try AptSources.fromHost(), suite: suite,
+      architecture: .amd64)
+    try resolver.refresh(olderThan: Self.listsMaximumAge, progress: show)
+    return resolver
+  }
+
+  /// - Parameter resolver: is there if the step takes packages.
   private func resolve(
-    _ action: ChainAction, over status: [UInt8], with resolver: AptResolver
-  ) throws -> [LockedPackage] {
-    switch action {
-    case .bootstrap: return try resolver.resolveBootstrap().packages
+    _ step: ChainStep, _ ask: StepAsk, over status: [UInt8], with resolver: AptResolver?,
+    _ lease: Lease
+  ) throws -> LockedStep {
+    var packages: [LockedPackage] = []
+    var files: [LockedFile] = []
+    switch step.action {
+    case .bootstrap: packages = try resolver?.resolveBootstrap().packages ?? []
     case .apt(let request):
-      return try resolver.resolve(
-        request.packages, over: status, recommends: request.recommends,
-        allowUpgrades: request.upgrade
-      ).packages
-    case .copy, .run: return []
+      packages =
+        try resolver?.resolve(
+          request.packages, over: status, recommends: request.recommends,
+          allowUpgrades: request.upgrade
+        ).packages ?? []
+    case .fetch(let request): files = [try obtain(request, lease)]
+    // The image's own tools are asked about these.
+    case .pip: break
+    case .copy, .run: break
     }
+    return LockedStep(id: step.id, ask: ask, packages: packages, files: files)
   }
 
-  private func lockKernel(
-    _ resolver: AptResolver, _ store: InputStore, _ lease: Lease
-  ) throws -> LockedKernel {
+  private func lockKernel(_ resolver: AptResolver, _ lease: Lease) throws -> LockedKernel {
     let packages = try resolver.resolveKernel(Self.kernelPackage).packages
     try obtain(packages, lease)
     return LockedKernel(
-      date: try PackageRepository.summary(packages, in: store).date, packages: packages)
+      date: try PackageRepository.summary(packages, in: inputStore).date, packages: packages)
   }
 }

@@ -9,25 +9,27 @@ extension Session {
   /// Before a layer is published: refuses it if something in it looks like a secret that neither
   /// the recipe allows nor Debian publishes.
   func requireSealed(
-    _ findings: [SealFinding], of step: PlannedStep, in plan: BuildPlan, _ lease: Lease
+    _ findings: [SealFinding], of step: PlannedStep, among steps: [PlannedStep],
+    _ lease: Lease
   ) throws {
     let refused = findings.filter { finding in
       finding.isHandedIn || !step.sealAllowances.contains { finding.path.isWithin($0) }
     }
     if refused.isEmpty { return }
-    let published = try published(refused, through: step, in: plan, lease)
+    let published = try published(refused, through: step, among: steps, lease)
     let left = refused.filter { $0.isHandedIn || !published.contains($0.path) }
     if !left.isEmpty { throw PipelineError.step(step.id, BuildingError.holdsSecrets(left)) }
   }
 
   /// The step's own packages first, as they are the likeliest, then those of the steps before it.
   private func published(
-    _ findings: [SealFinding], through step: PlannedStep, in plan: BuildPlan, _ lease: Lease
+    _ findings: [SealFinding], through step: PlannedStep, among steps: [PlannedStep],
+    _ lease: Lease
   ) throws -> Set<GuestPath> {
     var files: [GuestPath: Digest] = [:]
     for finding in findings where !finding.isHandedIn { files[finding.path] = finding.digest }
-    let end = plan.steps.firstIndex { $0.id == step.id } ?? plan.steps.endIndex - 1
-    let packages = plan.steps[...end].reversed().flatMap(\.packages)
+    let end = steps.firstIndex { $0.id == step.id } ?? steps.endIndex - 1
+    let packages = steps[...end].reversed().flatMap(\.packages)
     let store = InputStore(directory: layout.inputs, ingest: layout.ingest)
     let found = try PublishedFiles.among(files, of: packages, in: store)
     let missing = packages.filter { !store.holds($0.digest, size: $0.size) }

@@ -11,7 +11,8 @@ extension Session {
   /// Runs one step over the layers before it, unless somebody else is at it or was: then waits
   /// and takes what they made.
   func run(
-    _ step: PlannedStep, in plan: BuildPlan, of chain: RecipeChain, over layers: [DiffID],
+    _ step: PlannedStep, among steps: [PlannedStep], of chain: RecipeChain,
+    over layers: [DiffID],
     _ request: BuildRequest, _ secrets: SecretSources, _ lease: Lease, _ timings: inout Timings
   ) throws -> DiffID {
     let record = step.record(over: ChainID(of: layers))
@@ -23,6 +24,7 @@ extension Session {
     }
     if let known { return known }
     defer { try? catalog.finishStep(record.key, lease) }
+    try fetchFiles(of: step, of: chain, over: layers, lease, &timings)
     let clock = Stopwatch()
     let title = "\(step.id): \(step.summary)"
     let layer = try report.stage(title, &timings) {
@@ -30,7 +32,7 @@ extension Session {
         var job = try self.job(step, of: chain, over: layers, in: directory, lease)
         job.secrets = secrets.values(for: step)
         let answer = try perform(job, step, request)
-        try requireSealed(answer.findings, of: step, in: plan, lease)
+        try requireSealed(answer.findings, of: step, among: steps, lease)
         return try publish(answer.layer, of: job, lease, clock)
       }
     }
@@ -40,6 +42,24 @@ extension Session {
         ordinal: step.id.ordinal, impure: step.isImpure,
         buildMilliseconds: Int64(clock.milliseconds)))
     return layer
+  }
+
+  /// What only the image's own tools know how to get; the rest has been fetched before.
+  private func fetchFiles(
+    of step: PlannedStep, of chain: RecipeChain, over layers: [DiffID], _ lease: Lease,
+    _ timings: inout Timings
+  ) throws {
+    guard case .pip(let request, let wheels) = step.action else { return }
+    do {
+      if wheels.allSatisfy({ inputStore.holds($0.digest, size: $0.size) }) {
+        return try fetch(wheels, request, step, of: chain, over: layers, lease)
+      }
+      try report.stage("fetch \(wheels.count) wheels", &timings) {
+        try fetch(wheels, request, step, of: chain, over: layers, lease)
+      }
+    } catch let error as InputsError {
+      throw PipelineError.step(step.id, error)
+    }
   }
 
   private func perform(
@@ -86,7 +106,21 @@ extension Session {
       return .install(
         packages: request.packages.map { name in versions[name].map { "\(name)=\($0)" } ?? name },
         repository: repository, recommends: request.recommends)
+    case .pip(let request, let wheels):
+      var script = try Pip.install(wheels, request)
+      script.directories[Pip.wheels] = try shelf(wheels, in: directory)
+      return .tool(ToolWork(script, what: step.summary))
     case .run(let request): return .script(request.script, user: step.options.user)
+    case .fetch(let request, let file):
+      let path = layout.input(file.digest)
+      if request.unpack {
+        return .unpack(archive: path, to: request.target, strip: request.strip)
+      }
+      return .copy([
+        FileToCopy(
+          to: request.target, mode: request.mode ?? 0o644,
+          contents: .file(path: path, digest: file.digest))
+      ])
     case .copy(let request, let files):
       return .copy(
         files.map { file in

@@ -76,5 +76,8 @@ package enum PlannedAction: Sendable, Hashable {
   case apt(AptRequest, packages: [LockedPackage])
   /// `files` are sorted by path.
   case copy(CopyRequest, files: [CopiedFile])
+  case fetch(FetchRequest, file: LockedFile)
+  /// `wheels` are what has to be added to what the parents have in the environment.
+  case pip(PipRequest, wheels: [LockedFile])
   case run(RunRequest)
 }

@@ -34,6 +34,22 @@ extension Planner {
         let name = file.path.isRoot ? "" : "/" + Escape.word(file.path.bytes)
         values["copy.file" + name] = file.recorded(asked: request.mode)
       }
+    case .fetch(let request, let file):
+      values["kind"] = "fetch"
+      values["fetch.sha256"] = file.digest.description
+      values["fetch.to"] = "/" + Escape.word(request.target.bytes)
+      values["fetch.unpack"] = String(request.unpack)
+      if request.unpack {
+        values["fetch.strip"] = String(request.strip)
+      } else {
+        values["fetch.mode"] = octal(request.mode ?? 0o644)
+      }
+    case .pip(let request, let wheels):
+      values["kind"] = "pip"
+      values["pip.packages"] = request.packages.joined(separator: " ")
+      values["pip.upgrade"] = String(request.upgrade)
+      values["pip.venv"] = "/" + Escape.word(request.venv.bytes)
+      for wheel in wheels { values["input.\(wheel.name)"] = wheel.digest.description }
     case .run(let request):
       values["kind"] = "run"
       values["run.script"] = Digest.of(request.script).description
@@ -53,6 +69,11 @@ extension Planner {
         .joined(separator: " ")
     }
     return values
+  }
+
+  private func octal(_ mode: UInt32) -> String {
+    let digits = String(mode, radix: 8)
+    return "0" + String(repeating: "0", count: max(0, 3 - digits.count)) + digits
   }
 
   private func add(_ packages: [LockedPackage], to values: inout [String: String]) {

@@ -89,7 +89,7 @@ package struct Planner: Sendable {
     var steps: [PlannedStep] = []
     for (step, state) in zip(chain.steps, states) {
       let action = try action(of: step, state: state, files: files[step.id])
-      if case .locked(let entry) = state { date = max(date ?? entry.date, entry.date) }
+      if case .locked(let entry) = state, let own = entry.date { date = max(date ?? own, own) }
       let stepDate = date ?? .constant
       let environment = chain.environment(through: step.recipeIndex)
       let user = chain.machine(through: step.recipeIndex).user
@@ -128,6 +128,14 @@ package struct Planner: Sendable {
         throw .nothingToCopy(step: step.id, source: request.source)
       }
       return .copy(request, files: files.sorted())
+    case .fetch(let request):
+      let files = try entry(of: step, state).files
+      guard files.count == 1, files[0].digest == request.digest else {
+        throw .notLocked(step: step.id, reason: "its entry has other files")
+      }
+      return .fetch(request, file: files[0])
+    case .pip(let request):
+      return .pip(request, wheels: try entry(of: step, state).files)
     case .run(let request):
       return .run(request)
     }
@@ -136,8 +144,12 @@ package struct Planner: Sendable {
   private func packages(of step: ChainStep, _ state: LockState) throws(PlanningError)
     -> [LockedPackage]
   {
+    try entry(of: step, state).packages
+  }
+
+  private func entry(of step: ChainStep, _ state: LockState) throws(PlanningError) -> LockedStep {
     switch state {
-    case .locked(let entry): return entry.packages
+    case .locked(let entry): return entry
     case .stale(let reason): throw .notLocked(step: step.id, reason: reason)
     case .missing, .notNeeded: throw .notLocked(step: step.id, reason: "it has no entry")
     }

@@ -71,26 +71,44 @@ extension Lock {
   }
 
   private static func readStep(_ table: TableReader) -> LockedStep? {
-    table.require(["recipe", "step", "kind", "names", "options", "ask", "date", "packages"])
+    let kinds = StepAsk.packageKinds + StepAsk.fileKinds
+    let kind = table.string("kind", kinds.map { "\"\($0)\"" }.joined(separator: " or ")) {
+      kinds.contains($0)
+    }
+    // Without a kind every key is one that some kind has.
+    let takesFiles = kind.map(StepAsk.fileKinds.contains)
+    table.require(
+      ["recipe", "step", "kind", "names", "options", "ask"]
+        + (takesFiles.map { $0 ? ["files"] : ["date", "packages"] } ?? []),
+      optional: takesFiles == nil ? ["date", "packages", "files"] : [])
     let recipe = table.string("recipe", "a recipe's name", accept: Names.isRecipe)
     let ordinal = table.integer("step", in: 0...Int64(RecipeParser.stepLimit))
-    let kind = table.string("kind", "\"bootstrap\" or \"apt\"") {
-      ["bootstrap", "apt"].contains($0)
-    }
-    let names = table.strings("names", "a name", accept: Names.isDebianPackage)
+    let names = table.strings("names", "a name") { isName($0, of: kind) }
     let options = table.strings("options", "an option") { text in
       text.utf8.allSatisfy { 0x21...0x7E ~= $0 }
     }
     let packages = table.packages("packages")
-    guard let recipe, let ordinal, let kind, let names, let options, let packages,
-      let date = table.date("date"), let digest = table.digest("ask")
+    let files = table.files("files")
+    let date = table.date("date")
+    guard let recipe, let ordinal, let kind, let names, let options,
+      packages != nil || files != nil,
+      let digest = table.digest("ask")
     else { return nil }
     let ask = StepAsk(kind: kind, names: names, options: options)
     if let node = table.table["ask"], digest != ask.digest {
       table.refuse(node, "\"ask\" is not the digest of kind, options and names")
     }
     return LockedStep(
-      id: StepID(recipe: recipe, ordinal: Int(ordinal)), ask: ask, date: date, packages: packages)
+      id: StepID(recipe: recipe, ordinal: Int(ordinal)), ask: ask, date: date,
+      packages: packages ?? [], files: files ?? [])
+  }
+
+  private static func isName(_ text: String, of kind: String?) -> Bool {
+    switch kind {
+    case "fetch": Digest(hex: text) != nil
+    case "pip": PipRequirement.isUsable(text)
+    default: Names.isDebianPackage(text)
+    }
   }
 
   private static func readKernel(_ table: TableReader) -> LockedKernel? {
@@ -128,6 +146,27 @@ extension TableReader {
       }
       return package
     }
+  }
+
+  /// The files that are as they must be; the others are reported.
+  fileprivate func files(_ key: String) -> [LockedFile]? {
+    guard table[key] != nil else { return nil }
+    var seen: Set<String> = []
+    return readers(key, "in \"\(key)\"", limit: 20_000).compactMap { entry in
+      guard let file = entry.file() else { return nil }
+      if !seen.insert(file.name).inserted {
+        entry.mistakes.add(entry.place, "file \"\(file.name)\" stands twice in one list")
+      }
+      return file
+    }
+  }
+
+  private func file() -> LockedFile? {
+    require(["name", "size", "sha256"])
+    let name = string("name", "the name of a file", accept: Names.isFile)
+    let size = integer("size", in: 0...(1 << 40))
+    guard let name, let size, let digest = digest("sha256") else { return nil }
+    return LockedFile(name: name, size: ByteCount(size), digest: digest)
   }
 
   private func package() -> LockedPackage? {

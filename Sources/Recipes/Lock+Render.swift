@@ -45,9 +45,18 @@ extension Lock {
     names = \(list(step.ask.names))
     options = \(list(step.ask.options))
     ask = "\(step.ask.digest.hex)"
-    date = \(step.date)  # \(step.date.rfc3339)
 
-    """ + render(step.packages)
+    """ + (step.date.map { "date = \($0)  # \($0.rfc3339)\n" } ?? "")
+      + (step.ask.takesPackages ? render(step.packages) : render(step.files))
+  }
+
+  private static func render(_ files: [LockedFile]) -> String {
+    var out = "files = [\n"
+    for file in files {
+      out += "  { name = \(quote(file.name)), size = \(file.size.bytes), "
+      out += "sha256 = \"\(file.digest.hex)\" },\n"
+    }
+    return out + "]\n"
   }
 
   private static func render(_ packages: [LockedPackage]) -> String {

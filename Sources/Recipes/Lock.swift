@@ -91,15 +91,22 @@ package struct LockedStep: Sendable, Equatable {
   /// What was resolved. While it stays the same, so do the inputs.
   package let ask: StepAsk
   /// The newest date among the inputs. The step's date is this or its parents', if that is newer.
-  package let date: SourceDate
-  /// Sorted by name and architecture, each pair once.
+  /// `nil` for inputs that have no date of their own.
+  package let date: SourceDate?
+  /// Of `bootstrap` and `apt`: sorted by name and architecture, each pair once.
   package let packages: [LockedPackage]
+  /// Of the other kinds: sorted by name, each once.
+  package let files: [LockedFile]
 
-  package init(id: StepID, ask: StepAsk, date: SourceDate, packages: [LockedPackage]) {
+  package init(
+    id: StepID, ask: StepAsk, date: SourceDate? = nil, packages: [LockedPackage] = [],
+    files: [LockedFile] = []
+  ) {
     self.id = id
     self.ask = ask
     self.date = date
     self.packages = packages.sorted()
+    self.files = files.sorted()
   }
 }
 
@@ -144,11 +151,31 @@ package struct LockedPackage: Sendable, Hashable, Comparable, CustomStringConver
   package var description: String { "\(name) \(version) \(architecture)" }
 }
 
+/// One file that is no Debian package.
+package struct LockedFile: Sendable, Hashable, Comparable, CustomStringConvertible {
+  /// As it is called where it comes from.
+  package let name: String
+  package let size: ByteCount
+  package let digest: Digest
+
+  package init(name: String, size: ByteCount, digest: Digest) {
+    self.name = name
+    self.size = size
+    self.digest = digest
+  }
+
+  package static func < (left: LockedFile, right: LockedFile) -> Bool {
+    (left.name, left.digest) < (right.name, right.digest)
+  }
+
+  package var description: String { name }
+}
+
 /// What a step asks the outside for, without how it is written: the same ask has the same inputs.
 package struct StepAsk: Sendable, Hashable {
-  /// `bootstrap` or `apt`.
+  /// `bootstrap`, or the step's key in its recipe.
   package let kind: String
-  /// The suite, or the packages; sorted.
+  /// The suite, the packages, or the digest of the file; sorted.
   package let names: [String]
   /// `option=value`, sorted, those that change what is resolved.
   package let options: [String]
@@ -168,10 +195,24 @@ package struct StepAsk: Sendable, Hashable {
       self.init(
         kind: action.kind, names: request.packages,
         options: ["recommends=\(request.recommends)", "upgrade=\(request.upgrade)"])
+    case .fetch(let request):
+      // Where it comes from and where it goes don't change what it is.
+      self.init(kind: action.kind, names: [request.digest.hex], options: [])
+    case .pip(let request):
+      self.init(
+        kind: action.kind, names: request.packages,
+        options: ["upgrade=\(request.upgrade)", "venv=\(request.venv)"])
     case .copy, .run:
       return nil
     }
   }
+
+  /// The kinds whose inputs are Debian packages.
+  package static let packageKinds = ["bootstrap", "apt"]
+  /// The kinds whose inputs are files of their own.
+  package static let fileKinds = ["fetch", "pip"]
+
+  package var takesPackages: Bool { Self.packageKinds.contains(kind) }
 
   /// Of the ask's one spelling.
   package var digest: Digest {

@@ -83,6 +83,18 @@ package enum Names {
       && GuestPath(text) != nil && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
   }
 
+  /// The name of one file as a lock has it: `[A-Za-z0-9_][A-Za-z0-9._+~!@-]{0,254}`.
+  package static func isFile(_ text: String) -> Bool {
+    guard let first = text.utf8.first, text.utf8.count <= 255 else { return false }
+    return (isAlphanumeric(first) || first == UInt8(ascii: "_"))
+      && text.unicodeScalars.allSatisfy(isInFileName)
+  }
+
+  static func isInFileName(_ scalar: Unicode.Scalar) -> Bool {
+    guard let byte = UInt8(exactly: scalar.value) else { return false }
+    return isAlphanumeric(byte) || "._+~!@-".utf8.contains(byte)
+  }
+
   /// Control characters as U+FFFD, at most 200 characters: for text from outside in a message.
   package static func printable(_ text: String) -> String {
     var result = String.UnicodeScalarView()

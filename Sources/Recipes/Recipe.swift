@@ -44,6 +44,8 @@ package struct RecipeStep: Sendable, Equatable {
 package enum StepAction: Sendable, Hashable {
   case apt(AptRequest)
   case copy(CopyRequest)
+  case fetch(FetchRequest)
+  case pip(PipRequest)
   case run(RunRequest)
 }
 

@@ -142,12 +142,16 @@ package enum ChainAction: Sendable, Hashable {
   case bootstrap(suite: String)
   case apt(AptRequest)
   case copy(CopyRequest)
+  case fetch(FetchRequest)
+  case pip(PipRequest)
   case run(RunRequest)
 
   init(_ action: StepAction) {
     switch action {
     case .apt(let request): self = .apt(request)
     case .copy(let request): self = .copy(request)
+    case .fetch(let request): self = .fetch(request)
+    case .pip(let request): self = .pip(request)
     case .run(let request): self = .run(request)
     }
   }
@@ -158,6 +162,8 @@ package enum ChainAction: Sendable, Hashable {
     case .bootstrap: "bootstrap"
     case .apt: "apt"
     case .copy: "copy"
+    case .fetch: "fetch"
+    case .pip: "pip"
     case .run: "run"
     }
   }
@@ -168,6 +174,8 @@ package enum ChainAction: Sendable, Hashable {
     case .bootstrap(let suite): return "debian:\(suite)"
     case .apt(let request): return "apt \(request.packages.joined(separator: " "))"
     case .copy(let request): return "copy \(request.source) to \(request.target)"
+    case .fetch(let request): return "fetch \(request.fileName) to \(request.target)"
+    case .pip(let request): return "pip \(request.packages.joined(separator: " "))"
     case .run(let request):
       let lines = request.script.split(separator: "\n").map { $0.drop(while: { $0 == " " }) }
       let first = lines.first { !$0.isEmpty && !$0.hasPrefix("#") && !$0.hasPrefix("set -") }

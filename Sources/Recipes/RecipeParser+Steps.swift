@@ -1,13 +1,13 @@
 internal import Vocabulary
 
 extension RecipeParser {
-  static let supportedKinds = ["apt", "copy", "run"]
-  static let laterKinds = ["pip", "npm", "fetch"]
+  static let supportedKinds = ["apt", "copy", "fetch", "pip", "run"]
+  static let laterKinds = ["npm"]
   /// Which kinds an option says something to.
   static let options: [(name: String, kinds: [String])] = [
     ("network", ["run"]),
     ("secrets", ["run"]),
-    ("timeout", ["apt", "run", "pip", "npm", "fetch"]),
+    ("timeout", ["apt", "run", "pip", "npm"]),
     ("user", ["run"]),
     ("venv", ["pip"]),
     ("recommends", ["apt"]),
@@ -55,6 +55,8 @@ extension RecipeParser {
     switch kind {
     case "apt": readPackages(step).map(StepAction.apt)
     case "copy": readCopy(step).map(StepAction.copy)
+    case "fetch": readFetch(step).map(StepAction.fetch)
+    case "pip": readPip(step).map(StepAction.pip)
     default: readScript(step).map(StepAction.run)
     }
   }
@@ -80,29 +82,6 @@ extension RecipeParser {
     }
   }
 
-  private static func readPackages(_ step: TableReader) -> AptRequest? {
-    guard let entries = step.strings("apt") else { return nil }
-    var packages: Set<String> = []
-    for (text, node) in entries {
-      let shown = Names.printable(text)
-      if !Names.isDebianPackage(text) {
-        step.refuse(
-          node, "\"\(shown)\" is not the name of a Debian package",
-          hint: text.contains("=")
-            ? "name the package only: versions stand in the lock"
-            : "names have lower-case letters, digits, \"+\", \"-\" and \".\"")
-      } else if !packages.insert(text).inserted {
-        step.refuse(node, "\"\(shown)\" stands twice in \"apt\"", hint: "remove one of them")
-      }
-    }
-    if entries.isEmpty, let node = step.table["apt"] {
-      step.refuse(node, "\"apt\" names no package", hint: "remove the step")
-    }
-    return AptRequest(
-      packages: Array(packages), recommends: step.boolean("recommends") ?? false,
-      upgrade: step.boolean("upgrade") ?? false)
-  }
-
   private static func readScript(_ step: TableReader) -> RunRequest? {
     guard let node = step.table["run"], let script = step.string("run", limit: 256 << 10) else {
       return nil
@@ -111,45 +90,5 @@ extension RecipeParser {
       step.refuse(node, "\"run\" has nothing to run", hint: "remove the step")
     }
     return RunRequest(script: script)
-  }
-
-  private static func readCopy(_ step: TableReader) -> CopyRequest? {
-    guard let copy = step.reader("copy", "in \"copy\"") else { return nil }
-    copy.allow(["from", "to", "mode"])
-    for key in ["from", "to"] where copy.table[key] == nil { copy.missing(key) }
-    let source = copy.parsed(
-      "from", "a path below the recipe's directory, relative and without \"..\""
-    ) { text -> String? in
-      guard !text.hasPrefix("/"), let path = GuestPath(text), !path.isRoot,
-        Names.isPrintable(text)
-      else { return nil }
-      return String(path.description.dropFirst())
-    }
-    let target = copy.parsed("to", "an absolute path without \"..\" and without a slash at its end")
-    { text -> GuestPath? in
-      guard text.hasPrefix("/"), !text.hasSuffix("/"), let path = GuestPath(text) else {
-        return nil
-      }
-      return path
-    }
-    if let target, let node = copy.table["to"], let place = firstVolatile(target) {
-      copy.refuse(node, "\"to\" lies below \"\(place)\", which is no part of an image")
-    }
-    let mode = copy.parsed("mode", "three or four octal digits, such as \"0644\"") {
-      text -> UInt32? in
-      guard 3...4 ~= text.utf8.count, text.utf8.allSatisfy({ 0x30...0x37 ~= $0 }) else {
-        return nil
-      }
-      return UInt32(text, radix: 8)
-    }
-    guard let source, let target else { return nil }
-    return CopyRequest(source: source, target: target, mode: mode)
-  }
-
-  /// What a VM mounts over; a file copied there could never be seen.
-  private static func firstVolatile(_ path: GuestPath) -> String? {
-    ["/dev", "/proc", "/sys", "/run", "/tmp"].first { name in
-      GuestPath(name).map(path.isWithin) ?? false
-    }
   }
 }

@@ -14,6 +14,7 @@ extension EndToEnd {
         (["vms"], "vms", ["name", "state", "image", "disk_bytes", "created_at"]),
         (["clone", "base"], "vms", ["name", "state", "image"]),
         (["build", "python"], "builds", ["name", "image", "steps_run", "steps_cached"]),
+        (["fetch", "python"], "fetches", ["name", "inputs", "bytes", "fetched"]),
         (["gc", "--now", "--dry-run"], "gc", ["subject", "reason", "allocated_bytes", "goes"]),
         (["doctor"], "findings", ["check", "state", "detail", "hint"]),
       ]

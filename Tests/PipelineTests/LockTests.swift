@@ -1,4 +1,5 @@
 import Host
+import TestSupport
 import Testing
 import Vocabulary
 
@@ -35,6 +36,26 @@ extension EndToEnd {
       #expect(refused.status == 5)
       #expect(refused.error.contains("there is none at \"./unlocked.lock\""))
       #expect(!Files.exists(place.directory + "/unlocked.lock"))
+    }
+
+    @Test(.asRoot, .with("unshare"))
+    func `after fetching a build needs no network, and without fetching it says so`() throws {
+      let recipe = try place.recipe("offline", #"[[step]]"# + "\n" + #"apt = ["hello"]"#)
+      let alone = "unshare -n \"$0\" \"$@\""
+      let refused = try place.program.run(["fetch", recipe, "--locked"])
+      #expect(refused.status == 5)
+      let fetched = try place.hutch("fetch", recipe, "--format", "json").items("fetches")
+      #expect(fetched.first?["fetched"] == .integer(1))
+      let lock = try place.read("offline.lock")
+      #expect(try place.hutch("fetch", recipe).text.contains(" 0\n"))
+      let built = try place.program.run(["build", recipe, "--format", "json"], after: alone)
+      #expect(try built.items("builds").first?["steps_run"] == .integer(1))
+      #expect(try place.read("offline.lock") == lock)
+      let other = try place.recipe("online", #"[[step]]"# + "\n" + #"apt = ["sl"]"#)
+      try place.judge("rm", "-rf", place.store.path + "/ingest/apt")
+      let failed = try place.program.run(["build", other], after: alone)
+      #expect(failed.status == 7, "\(failed.error)")
+      #expect(failed.error.contains("\nhint: "), "\(failed.error)")
     }
 
     @Test func `a lock names no host`() throws {

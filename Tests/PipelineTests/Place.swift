@@ -76,6 +76,13 @@ final class Place: Sendable {
     return try built.items("builds").first ?? .null
   }
 
+  /// The digests of an image's layers, the lowest first, as any reader of an OCI layout has them.
+  func layers(of image: String) throws -> [String] {
+    let config = try judge("skopeo", "inspect", "--config", "--raw", "oci:\(store.path):\(image)")
+    let json = try JSON(parsing: Array(config.utf8))
+    return (json["rootfs"]?["diff_ids"]?.array ?? []).compactMap(\.string)
+  }
+
   /// Its row in `hutch vms`; `nil` if there is none.
   func vm(_ name: String) throws -> JSON? {
     try hutch("vms", "--format", "json").items("vms").first { $0["name"]?.string == name }

@@ -12,7 +12,8 @@ struct Outcome {
 
   /// The items of a listing, after a look at its root.
   func items(_ kind: String, location: SourceLocation = #_sourceLocation) throws -> [JSON] {
-    #expect(status == 0, "\(error)", sourceLocation: location)
+    // With --format json what went wrong stands on standard output.
+    #expect(status == 0, "\(error)\(text)", sourceLocation: location)
     let json = try JSON(parsing: output)
     #expect(json["hutch"] == .integer(1), sourceLocation: location)
     #expect(json["kind"] == .string(kind), sourceLocation: location)

@@ -110,4 +110,45 @@ struct PlannerTests {
         "run     tool 1  copy files to /opt/other  ", "run     tool 2  run true  ",
       ])
   }
+
+  @Test func `a fetched file's digest, place and treatment are in its key, its address is not`()
+    throws
+  {
+    let digest = Digest.of("file")
+    func step(
+      _ url: String = "https://example.org/a", _ more: String = "to = \"/opt/a\""
+    ) throws -> PlannedStep {
+      let tool = """
+        format = 1
+        from = "base"
+        [[step]]
+        fetch = { url = "\(url)", sha256 = "\(digest.hex)", \(more) }
+        """
+      let chain = try Samples.chain(tool: tool)
+      let steps = chain.steps.compactMap { step in
+        StepAsk(step.action).map { ask in
+          LockedStep(
+            id: step.id, ask: ask, date: ask.takesPackages ? SourceDate(7) : nil,
+            files: ask.takesPackages
+              ? [] : [LockedFile(name: "a", size: ByteCount(4), digest: digest)])
+        }
+      }
+      let lock = Lock(
+        architecture: .amd64, recipes: LockedRecipe.all(of: chain), archives: [], steps: steps)
+      return try #require(try Samples.plan(chain, lock: lock).steps.last)
+    }
+    let plain = try step()
+    #expect(plain.date == SourceDate(7), "a file adds no date")
+    let record = plain.record(over: nil)
+    #expect(
+      record.fields.filter { $0.key.hasPrefix("fetch.") }.map { "\($0.key) \($0.value)" } == [
+        "fetch.mode 0644", "fetch.sha256 \(digest)", "fetch.to /opt/a", "fetch.unpack false",
+      ])
+    #expect(try step("https://example.com/b").record(over: nil) == record)
+    for more in [
+      "to = \"/opt/b\"", "to = \"/opt/a\", mode = \"0755\"", "to = \"/opt/a\", unpack = true",
+    ] {
+      #expect(try step("https://example.org/a", more).record(over: nil) != record)
+    }
+  }
 }

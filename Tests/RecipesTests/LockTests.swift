@@ -31,6 +31,90 @@ struct LockTests {
         ? LockedKernel(date: SourceDate(7), packages: [package("linux-image-cloud-amd64")]) : nil)
   }
 
+  /// A lock of one recipe with a fetched file.
+  static func filesLock() throws -> Lock {
+    let digest = Digest.of("file")
+    let chain = try RecipeChainTests.chain([
+      (
+        "base",
+        """
+        format = 1
+        from = "debian:trixie"
+        [[step]]
+        fetch = { url = "https://example.org/tool.gz", sha256 = "\(digest.hex)", to = "/opt/tool" }
+        [[step]]
+        pip = ["b[c]>=1", "a"]
+        """
+      )
+    ])
+    let files = [
+      "fetch": [LockedFile(name: "tool.gz", size: ByteCount(12), digest: digest)],
+      "pip": ["b-1-py3-none-any.whl", "a-1-py3-none-any.whl"].map {
+        LockedFile(name: $0, size: ByteCount(1), digest: Digest.of($0))
+      },
+    ]
+    let steps = chain.steps.compactMap { step in
+      StepAsk(step.action).map { ask in
+        ask.takesPackages
+          ? LockedStep(id: step.id, ask: ask, date: SourceDate(1), packages: [package("git")])
+          : LockedStep(
+            id: step.id, ask: ask,
+            files: files[ask.kind] ?? [])
+      }
+    }
+    return Lock(
+      architecture: .amd64, recipes: LockedRecipe.all(of: chain), archives: [], steps: steps)
+  }
+
+  @Test func `a lock with files is read back the same, one file a line and no host`() throws {
+    let lock = try Self.filesLock()
+    let text = lock.render()
+    #expect(try Lock.parse(text, path: "base.lock") == lock)
+    #expect(
+      text.contains(
+        """
+        kind = "fetch"
+        names = ["\(Digest.of("file").hex)"]
+        options = []
+        ask = "\(lock.steps[1].ask.digest.hex)"
+        files = [
+          { name = "tool.gz", size = 12, sha256 = "\(Digest.of("file").hex)" },
+        ]
+
+        """), "\(text)")
+    #expect(
+      text.contains(
+        """
+        kind = "pip"
+        names = ["a", "b[c]>=1"]
+        options = ["upgrade=false", "venv=/opt/python"]
+
+        """))
+    #expect(!text.contains("://"))
+  }
+
+  @Test(arguments: [
+    ("names = [\"a\", ", "names = [\"--x\", ", "\"--x\" in \"names\" is not a name"),
+    ("name = \"b-1-py3", "name = \"a-1-py3", "file \"a-1-py3-none-any.whl\" stands twice"),
+    ("name = \"tool.gz\"", "name = \"../tool\"", "\"name\" must be the name of a file"),
+    ("files = [", "date = 1\nfiles = [", "unknown key \"date\""),
+    ("files = [", "packages = [", "missing key \"files\""),
+    ("kind = \"fetch\"", "kind = \"fecth\"", "\"kind\" must be \"bootstrap\" or"),
+    ("kind = \"fetch\"", "kind = \"apt\"", "missing key \"packages\""),
+    ("kind = \"apt\"", "kind = \"fetch\"", "in \"names\" is not a name"),
+  ])
+  func `a lock whose files were tampered with is refused`(
+    old: String, new: String, told: String
+  ) throws {
+    var text = try Self.filesLock().render()
+    text.replace("kind = \"bootstrap\"", with: "kind = \"apt\"")
+    let range = try #require(text.ranges(of: old).last)
+    let error = #expect(throws: RecipeErrors.self) {
+      try Lock.parse(text.replacingCharacters(in: range, with: new), path: "x.lock")
+    }
+    #expect(error?.message.contains(told) == true, "\(error?.description ?? "")")
+  }
+
   static func chain() throws -> RecipeChain {
     try RecipeChainTests.chain([
       ("base", RecipeChainTests.base), ("python", RecipeChainTests.python),

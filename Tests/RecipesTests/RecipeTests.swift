@@ -7,6 +7,7 @@ struct RecipeTests {
   @Test func `a recipe that says everything comes out as values`() throws {
     let text = try Fixture.text("good-everything.toml")
     let recipe = try RecipeParser.parse(text: text, path: "dir/good.toml")
+    let digest = try #require(Digest(hex: String(repeating: "0123456789abcdef", count: 4)))
     #expect(recipe.name == "good")
     #expect(recipe.summary == "All that a recipe can say")
     #expect(recipe.origin == .debian(suite: "trixie"))
@@ -20,6 +21,21 @@ struct RecipeTests {
             source: "files/tree", target: try #require(GuestPath("/opt/tree")), mode: 0o755)),
         .copy(CopyRequest(source: "files/x", target: try #require(GuestPath("/etc/x")))),
         .run(RunRequest(script: "echo \"one \\ two\"\n")),
+        .fetch(
+          FetchRequest(
+            url: "https://example.org/a/tool-1.2.tar.gz?x=1", digest: digest,
+            target: try #require(GuestPath("/opt/tool")), unpack: true, strip: 1)),
+        .fetch(
+          FetchRequest(
+            url: "http://127.0.0.1:8000/", digest: digest,
+            target: try #require(GuestPath("/usr/local/bin/tool")), mode: 0o755)),
+        .pip(
+          PipRequest(
+            packages: ["Django", "ruff", "uvicorn[standard]>=0.3,<1"],
+            venv: try #require(GuestPath("/opt/python")))),
+        .pip(
+          PipRequest(
+            packages: ["ruff"], venv: try #require(GuestPath("/srv/tools")), upgrade: true)),
       ])
     #expect(recipe.steps[0].options == StepOptions(timeoutSeconds: 3600))
     #expect(
@@ -40,6 +56,17 @@ struct RecipeTests {
     #expect(recipe.agent?.credentials == [".agent/token.json"])
     #expect(recipe.sealAllowances.map(\.path.description) == ["/usr/share/doc/x/key.pem"])
     #expect(recipe.steps[1].place == TextPlace(line: 12, column: 1))
+  }
+
+  @Test(arguments: [
+    ("https://example.org/a/tool-1.2.tar.gz?x=/y", "tool-1.2.tar.gz"),
+    ("https://example.org/a%20b/", "a20b"), ("https://example.org", "file"),
+    ("https://example.org/?q=name", "file"), ("https://example.org/--+", "file"),
+  ])
+  func `a fetched file is called as its address ends`(url: String, name: String) throws {
+    let request = FetchRequest(
+      url: url, digest: Digest.of(""), target: try #require(GuestPath("/x")))
+    #expect(request.fileName == name)
   }
 
   @Test(arguments: ["base", "python"])
