@@ -160,7 +160,7 @@ import Vocabulary
   }
 
   /// Command lines of this machine's processes that begin so.
-  private static func processes(with mark: String) throws -> [String] {
+  static func processes(with mark: String) throws -> [String] {
     try Files.list("/proc").compactMap { name in
       guard Int(name) != nil,
         let bytes = try? Files.read("/proc/\(name)/cmdline", limit: 1 << 16)
