@@ -15,6 +15,13 @@ extension BuildingError {
     case "timed-out":
       self = .stepTimedOut(
         what: json["what"]?.string ?? "", seconds: Int(json["seconds"]?.integer ?? 0))
+    case "beyond-limit":
+      self = .stepBeyondLimit(
+        what: json["what"]?.string ?? "",
+        excess: json["excess"]?.string.flatMap { .init(rawValue: $0) } ?? .memory,
+        limits: .init(
+          memory: ByteCount(json["memory_bytes"]?.integer ?? 0),
+          processes: Int(json["processes"]?.integer ?? 0)))
     case "system":
       self = .host(
         .system(
@@ -48,6 +55,12 @@ extension BuildingError {
     case BuildingError.stepTimedOut(let what, let seconds):
       members = [
         "case": .string("timed-out"), "what": .string(what), "seconds": .integer(Int64(seconds)),
+      ]
+    case BuildingError.stepBeyondLimit(let what, let excess, let limits):
+      members = [
+        "case": .string("beyond-limit"), "what": .string(what),
+        "excess": .string(excess.rawValue), "memory_bytes": .integer(limits.memory.bytes),
+        "processes": .integer(Int64(limits.processes)),
       ]
     case HostError.system(let operation, let path, let errno):
       members = [

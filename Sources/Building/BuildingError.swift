@@ -4,6 +4,8 @@ package import Vocabulary
 package enum BuildingError: Failure {
   /// `what` is the command as the recipe has it, `tail` the end of what it said.
   case stepFailed(what: String, status: ExitStatus, tail: String)
+  /// It wanted more of the machine than it may have.
+  case stepBeyondLimit(what: String, excess: ControlGroup.Excess, limits: ControlGroup.Limits)
   case stepTimedOut(what: String, seconds: Int)
   /// A parent of the place to copy to is something else than a directory.
   case notADirectory(GuestPath)
@@ -30,6 +32,10 @@ package enum BuildingError: Failure {
       "\"\(what)\" \(status)"
         + (tail.isEmpty
           ? "" : "\n" + tail.split(separator: "\n").map { "  " + $0 }.joined(separator: "\n"))
+    case .stepBeyondLimit(let what, .memory, let limits):
+      "\"\(what)\" was ended: it needed more than \(limits.memory) of memory"
+    case .stepBeyondLimit(let what, .processes, let limits):
+      "\"\(what)\" was ended: it started more than \(limits.processes) processes"
     case .stepTimedOut(let what, let seconds): "\"\(what)\" did not end within \(seconds) s"
     case .notADirectory(let path): "can't copy below \"\(path)\": it is not a directory"
     case .copiedFileChanged(let path): "\"\(path)\" changed while it was being copied"
@@ -47,6 +53,9 @@ package enum BuildingError: Failure {
     switch self {
     case .stepFailed:
       "look inside with `hutch build --shell-on-failure RECIPE`; nothing of the step was kept"
+    case .stepBeyondLimit(_, .memory, _):
+      "a step may have three quarters of the machine's memory, with all that it writes to /tmp"
+    case .stepBeyondLimit(_, .processes, _): "let it do less at once"
     case .stepTimedOut: "give the step a larger `timeout`"
     case .holdsSecrets(let findings):
       if findings.contains(where: \.isHandedIn) {

@@ -116,17 +116,25 @@ package struct StepRunner {
       onLine(line)
     }
     defer { filter.finish() }
+    let limits = job.limits ?? StepLimits.standard
+    let group = ControlGroup.make(limits)
+    var isolation = sandbox.isolation
+    isolation.actions.insert(contentsOf: StepLimits.actions(group, limits), at: 0)
     let result: CommandResult
     do {
       result = try Processes.run(
-        merged(command), milliseconds: job.seconds.map { $0 * 1000 },
-        isolation: sandbox.isolation,
+        merged(command), milliseconds: job.seconds.map { $0 * 1000 }, isolation: isolation,
+        until: { group?.excess != nil },
         onErrorLine: filter.add)
     } catch {
       if case .timedOut(_, let seconds) = error {
         throw BuildingError.stepTimedOut(what: what, seconds: seconds)
       }
       throw error
+    }
+    // Also of a step that went on without what it did not get: it may get it the next time.
+    if let excess = group?.excess {
+      throw BuildingError.stepBeyondLimit(what: what, excess: excess, limits: limits)
     }
     if result.status.isSuccess { return }
     filter.finish()
@@ -166,9 +174,19 @@ package struct StepRunner {
     let bootstrap = Bootstrap(
       suite: suite, repository: repository, packages: packages, target: job.upper,
       root: job.root, date: job.date)
-    try Processes.runChecked(
-      bootstrap.command, milliseconds: job.seconds.map { $0 * 1000 },
-      isolation: bootstrap.isolation, onErrorLine: onLine)
+    let limits = job.limits ?? StepLimits.standard
+    let group = ControlGroup.make(limits)
+    var isolation = bootstrap.isolation
+    isolation.actions.insert(contentsOf: StepLimits.actions(group, limits), at: 0)
+    do {
+      try Processes.runChecked(
+        bootstrap.command, milliseconds: job.seconds.map { $0 * 1000 }, isolation: isolation,
+        onErrorLine: onLine)
+    } catch {
+      guard let excess = group?.excess else { throw error }
+      throw BuildingError.stepBeyondLimit(
+        what: "mmdebstrap \(suite)", excess: excess, limits: limits)
+    }
   }
 
   // MARK: Files

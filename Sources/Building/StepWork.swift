@@ -1,3 +1,4 @@
+package import Host
 package import Vocabulary
 
 /// What one step does, with everything that it needs already fetched and read: no name is
@@ -46,11 +47,14 @@ package struct StepJob: Sendable, Hashable {
   package var seconds: Int?
   /// What the step finds below `/run/secrets`, by name.
   package var secrets: [String: Secret]
+  /// What it may take of the machine; as the machine is, if not given.
+  package var limits: ControlGroup.Limits?
 
   package init(
     trees: String, lower: [String], directory: String, date: SourceDate,
     environment: [String: String], work: StepWork, hasNetwork: Bool = false,
-    seconds: Int? = nil, secrets: [String: Secret] = [:]
+    seconds: Int? = nil, secrets: [String: Secret] = [:],
+    limits: ControlGroup.Limits? = nil
   ) {
     self.trees = trees
     self.lower = lower
@@ -61,6 +65,7 @@ package struct StepJob: Sendable, Hashable {
     self.hasNetwork = hasNetwork
     self.seconds = seconds
     self.secrets = secrets
+    self.limits = limits
   }
 
   /// What the step changed: an overlayfs upper directory.

@@ -1,3 +1,4 @@
+internal import Host
 package import Vocabulary
 
 /// One job inside a user and mount namespace, in a process of its own: `hutch` starts itself
@@ -105,12 +106,18 @@ extension StepJob {
       "environment": .object(environment.mapValues(JSON.string)), "work": work.json,
       "network": .bool(hasNetwork), "seconds": seconds.map { .integer(Int64($0)) } ?? .null,
       // Only ever in a pipe between two processes of ours.
+      "memory_bytes": limits.map { .integer($0.memory.bytes) } ?? .null,
+      "processes": limits.map { .integer(Int64($0.processes)) } ?? .null,
       "secrets": .object(secrets.mapValues { .string(Hex.encode($0.bytes)) }),
     ])
   }
 
   fileprivate init(json: JSON) throws(BuildingError) {
     guard let work = json["work"] else { throw .unexpectedAnswer("a step without work") }
+    var limits: ControlGroup.Limits?
+    if let memory = json["memory_bytes"]?.integer, let processes = json["processes"]?.integer {
+      limits = .init(memory: ByteCount(memory), processes: Int(clamping: processes))
+    }
     self.init(
       trees: try json.text("trees"), lower: try json.texts("lower"),
       directory: try json.text("directory"), date: SourceDate(try json.number("date")),
@@ -119,7 +126,7 @@ extension StepJob {
       seconds: json["seconds"]?.integer.map(Int.init),
       secrets: (json["secrets"]?.object ?? [:]).compactMapValues {
         $0.string.flatMap { Hex.decode($0) }.map { Secret($0) }
-      })
+      }, limits: limits)
   }
 }
 

@@ -26,7 +26,8 @@ const uint64_t hutch_ms_rdonly = MS_RDONLY, hutch_ms_nosuid = MS_NOSUID,
                hutch_ms_private = MS_PRIVATE, hutch_ms_bind = MS_BIND,
                hutch_ms_remount = MS_REMOUNT, hutch_ms_strictatime = MS_STRICTATIME;
 const int32_t hutch_rlimit_nproc = RLIMIT_NPROC, hutch_rlimit_nofile = RLIMIT_NOFILE,
-              hutch_rlimit_core = RLIMIT_CORE, hutch_rlimit_as = RLIMIT_AS;
+              hutch_rlimit_core = RLIMIT_CORE, hutch_rlimit_as = RLIMIT_AS,
+              hutch_rlimit_data = RLIMIT_DATA;
 
 struct report { int32_t error; struct hutch_spawn_failure failure; };
 
@@ -119,6 +120,8 @@ static int perform(const struct hutch_action *action) {
       struct rlimit limit = {action->limit, action->limit};
       return setrlimit((int)action->number, &limit);
     }
+    case HUTCH_TELL:
+      return write_file(action->b, action->data, (size_t)action->limit, 0, 0);
   }
   errno = EINVAL;
   return -1;
@@ -201,6 +204,9 @@ static void be_deputy(pid_t init) {
 static void prepare_and_exec(const struct hutch_spawn *spawn, int report) {
   for (size_t i = 0; i < spawn->action_count; i++)
     if (perform(&spawn->actions[i]) < 0) fail(report, HUTCH_AT_ACTION, (int)i, errno);
+  // Now, so that the group that an action entered is the root of what is seen inside.
+  if ((spawn->flags & HUTCH_NEW_CGROUP) && unshare(CLONE_NEWCGROUP) < 0)
+    fail(report, HUTCH_AT_NAMESPACE, 2, errno);
   if (spawn->directory && chdir(spawn->directory) < 0)
     fail(report, HUTCH_AT_DIRECTORY, 0, errno);
   if (spawn->flags & HUTCH_NEW_PID) {
@@ -234,7 +240,6 @@ static void run_child(const struct hutch_spawn *spawn, pid_t parent, int report,
   if (spawn->flags & HUTCH_NEW_NET) namespaces |= CLONE_NEWNET;
   if (spawn->flags & HUTCH_NEW_IPC) namespaces |= CLONE_NEWIPC;
   if (spawn->flags & HUTCH_NEW_UTS) namespaces |= CLONE_NEWUTS;
-  if (spawn->flags & HUTCH_NEW_CGROUP) namespaces |= CLONE_NEWCGROUP;
   if (namespaces && unshare(namespaces) < 0) fail(report, HUTCH_AT_NAMESPACE, 0, errno);
   if (spawn->flags & HUTCH_NEW_USER) {
     char byte = 1;

@@ -56,6 +56,11 @@ package struct Isolation: Sendable {
     case oneProcessor
     case limitProcesses(UInt64)
     case limitOpenFiles(UInt64)
+    /// Writable memory of a process's own (`RLIMIT_DATA`). Not its addresses: some programs set
+    /// terabytes of these aside.
+    case limitData(ByteCount)
+    /// Writes to a file of the kernel's.
+    case tell(String, text: String)
     case noCoreFiles
   }
 

@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+package import Vocabulary
 
 /// Ctrl-C and its relatives. Installed once by the executable; long work asks now and then.
 package enum Interrupt {
@@ -114,6 +115,11 @@ package struct HostEnvironment: Sendable {
   package var groupID: UInt32 { getegid() }
   package var isRoot: Bool { userID == 0 }
   package var cpuCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+
+  /// All that the machine has.
+  package var memory: ByteCount {
+    ByteCount(Int64(sysconf(Int32(_SC_PHYS_PAGES))) * Int64(sysconf(Int32(_SC_PAGESIZE))))
+  }
 
   /// As it stands in the user database; the number if it does not.
   package var userName: String {

@@ -37,12 +37,14 @@ package enum Processes {
   ///   - outputLimit: more on standard output than this is an error (`.tooLarge`).
   ///   - milliseconds: how long it may take.
   ///   - graceMilliseconds: how long it may take to end when we have to.
+  ///   - until: asked a few times a second; when it says `true` the child is ended.
   ///   - onErrorLine: gets each line of standard error as it comes.
   ///   - onOutput: gets standard output as it comes; `output` of the result is then empty.
   package static func run(
     _ command: Command, input: [UInt8] = [], outputLimit: Int = 64 << 20,
     milliseconds: Int? = nil, graceMilliseconds: Int = 500, isolation: Isolation? = nil,
-    onErrorLine: ((String) -> Void)? = nil, onOutput: (([UInt8]) -> Void)? = nil
+    until: (() -> Bool)? = nil, onErrorLine: ((String) -> Void)? = nil,
+    onOutput: (([UInt8]) -> Void)? = nil
   ) throws(HostError) -> CommandResult {
     try Interrupt.check()
     let pipes = try Pipes(wantsInput: !input.isEmpty)
@@ -52,7 +54,7 @@ package enum Processes {
       child: child, pipes: pipes, input: input, outputLimit: outputLimit,
       onErrorLine: onErrorLine, onOutput: onOutput)
     do {
-      return try conversation.run(milliseconds: milliseconds)
+      return try conversation.run(milliseconds: milliseconds, until: until)
     } catch {
       child.terminate(graceMilliseconds: graceMilliseconds)
       throw error
@@ -151,7 +153,12 @@ private struct Conversation {
     self.onOutput = onOutput
   }
 
-  mutating func run(milliseconds: Int?) throws(HostError) -> CommandResult {
+  /// How often `until` is asked.
+  private static let period: Int32 = 200
+
+  mutating func run(
+    milliseconds: Int?, until: (() -> Bool)?
+  ) throws(HostError) -> CommandResult {
     pipes.closeChildEnds()
     let started = Clock.monotonic()
     let deadline = milliseconds.map { started + UInt64($0) * 1_000_000 }
@@ -169,6 +176,15 @@ private struct Conversation {
           throw .timedOut(command: child.command.display, seconds: (milliseconds ?? 0) / 1000)
         }
         left = Int32(clamping: (deadline - now) / 1_000_000 + 1)
+      }
+      if status == nil, let until {
+        if until() {
+          // All that it started goes with it, which may be much.
+          status = child.terminate(graceMilliseconds: 30_000)
+          left = 0
+        } else {
+          left = left < 0 ? Self.period : min(left, Self.period)
+        }
       }
       var set = [
         pollfd(fd: pipes.output, events: Int16(POLLIN), revents: 0),

@@ -229,6 +229,11 @@ package final class RunningProcess: Sendable {
       unsafe make(HUTCH_LIMIT, number: UInt64(hutch_rlimit_nproc), limit: count)
     case .limitOpenFiles(let count):
       unsafe make(HUTCH_LIMIT, number: UInt64(hutch_rlimit_nofile), limit: count)
+    case .limitData(let size):
+      unsafe make(
+        HUTCH_LIMIT, number: UInt64(hutch_rlimit_data), limit: UInt64(clamping: size.bytes))
+    case .tell(let path, let text):
+      unsafe make(HUTCH_TELL, b: path, data: text, limit: UInt64(text.utf8.count))
     case .noCoreFiles: unsafe make(HUTCH_LIMIT, number: UInt64(hutch_rlimit_core), limit: 0)
     }
   }

@@ -11,7 +11,8 @@ package enum PublishedFiles {
   package static func among(
     _ files: [GuestPath: Digest], of packages: [LockedPackage], in store: InputStore
   ) throws -> Set<GuestPath> {
-    var wanted = Dictionary(grouping: files.keys, by: merged)
+    // All of a package has to be unpacked to look for one file.
+    var wanted = Dictionary(grouping: files.keys.filter(isForPackages), by: merged)
     var found: Set<GuestPath> = []
     for package in packages where store.holds(package.digest, size: package.size) {
       if wanted.isEmpty { break }
@@ -33,6 +34,13 @@ package enum PublishedFiles {
       }
     }
     return found
+  }
+
+  /// Whether packages of Debian may have files there at all (Filesystem Hierarchy Standard 3.0;
+  /// Debian Policy 9.1). Most secrets that somebody left are elsewhere.
+  private static func isForPackages(_ path: GuestPath) -> Bool {
+    let others = ["home", "media", "mnt", "opt", "root", "srv", "usr/local", "workspace"]
+    return !others.contains { place in GuestPath(place).map(path.isWithin) ?? false }
   }
 
   /// Packages may still say `/lib/x` for what stands at `/usr/lib/x` in all images.

@@ -30,7 +30,9 @@ enum CopySources {
   static func path(
     of file: Planning.CopiedFile, _ request: CopyRequest, _ recipe: Recipe
   ) -> String {
-    let top = "\(Files.parent(of: recipe.path))/\(request.source)"
+    let folder = Files.parent(of: recipe.path)
+    // A worker stands in another directory than the person who named the recipe.
+    let top = "\(Files.canonical(folder) ?? folder)/\(request.source)"
     return file.path.isRoot ? top : top + file.path.description
   }
 

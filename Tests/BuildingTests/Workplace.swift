@@ -32,12 +32,13 @@ final class Workplace {
   /// Runs one step in a worker.
   func step(
     _ work: StepWork, lower: [String] = ["base"], environment: [String: String] = [:],
-    seconds: Int? = nil, secrets: [String: Secret] = [:]
+    seconds: Int? = nil, secrets: [String: Secret] = [:], limits: ControlGroup.Limits? = nil
   ) throws -> StepOutcome {
     steps += 1
     let job = StepJob(
       trees: trees, lower: lower, directory: "\(path)/step-\(steps)", date: Self.date,
-      environment: environment, work: work, seconds: seconds, secrets: secrets)
+      environment: environment, work: work, seconds: seconds, secrets: secrets,
+      limits: limits)
     try Files.makeDirectories(job.directory)
     let lines = Lines()
     let answer = try Self.client.perform(.step(job)) { lines.add($0) }
@@ -48,11 +49,11 @@ final class Workplace {
 
   func script(
     _ text: String, lower: [String] = ["base"], environment: [String: String] = [:],
-    seconds: Int? = nil, secrets: [String: Secret] = [:]
+    seconds: Int? = nil, secrets: [String: Secret] = [:], limits: ControlGroup.Limits? = nil
   ) throws -> StepOutcome {
     try step(
       .script(text, user: nil), lower: lower, environment: environment, seconds: seconds,
-      secrets: secrets)
+      secrets: secrets, limits: limits)
   }
 
   /// Makes the layer of a step a parent of later ones.

@@ -17,7 +17,7 @@ import Vocabulary
     for package in packages { try place.keep(package) }
     let files = [
       try path("/file-alpha"): Digest.of("one"), try path("/file-beta"): Digest.of("changed"),
-      try path("/opt/file-alpha"): Digest.of("one"),
+      try path("/usr/file-alpha"): Digest.of("one"),
     ]
     #expect(
       try PublishedFiles.among(files, of: packages, in: place.store) == [try path("/file-alpha")])

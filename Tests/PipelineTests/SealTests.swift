@@ -59,7 +59,7 @@ extension EndToEnd {
 
     @Test func `a file that a locked package holds is public, and no other is`() throws {
       // Python's own tests come with keys of their own.
-      let packages = "[[step]]\napt = [\"libpython3-testsuite\"]\n"
+      let packages = "[[step]]\napt = [\"libpython3.13-testsuite\"]\n"
       let recipe = try place.recipe("public-keys", packages)
       #expect(try place.build(recipe)["steps_run"] == .integer(1))
       let keys = "find /usr/lib/python3* -path '*test/*' -name 'keycert.pem' | head -n 1"
@@ -113,7 +113,8 @@ extension EndToEnd {
       // Names are part of the key, values are not; what is cached needs none.
       #expect(try place.build(recipe)["steps_run"] == .integer(0))
       let everywhere = try Processes.run(
-        Command("grep", ["-rlaF", value, place.store.path])
+        // A disk is as large as can be, and made of what is looked through here.
+        Command("grep", ["-rlaF", "--exclude-dir=disks", value, place.store.path])
       ).text
       #expect(everywhere.isEmpty, "\(everywhere)")
       // Compressed layers don't show it, their trees would.

@@ -135,6 +135,7 @@ enum hutch_action_kind {
   HUTCH_UMASK,        // number
   HUTCH_ONE_CPU,      // the first of those that it may run on, where that can be had
   HUTCH_LIMIT,        // number = RLIMIT_ resource, limit = value for both
+  HUTCH_TELL,         // b = path that exists, data = bytes, limit = how many
 };
 
 struct hutch_action {
@@ -179,4 +180,5 @@ int32_t hutch_spawn(const struct hutch_spawn *spawn, struct hutch_spawn_failure 
 // MS_ flags, for actions.
 extern const uint64_t hutch_ms_rdonly, hutch_ms_nosuid, hutch_ms_nodev, hutch_ms_noexec,
     hutch_ms_rec, hutch_ms_private, hutch_ms_bind, hutch_ms_remount, hutch_ms_strictatime;
-extern const int32_t hutch_rlimit_nproc, hutch_rlimit_nofile, hutch_rlimit_core, hutch_rlimit_as;
+extern const int32_t hutch_rlimit_nproc, hutch_rlimit_nofile, hutch_rlimit_core, hutch_rlimit_as,
+    hutch_rlimit_data;
