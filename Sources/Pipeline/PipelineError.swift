@@ -15,6 +15,7 @@ package enum PipelineError: Failure {
   case badVMName(String)
   case vmIsRunning(String)
   case vmIsNotRunning(String)
+  case vmIsPaused(String)
   case lockIsStale(recipe: String, reasons: [String])
   case noRoom(needed: ByteCount, free: ByteCount, path: String)
   case guestProgramMissing(path: String)
@@ -32,6 +33,8 @@ package enum PipelineError: Failure {
   case workspaceNotADirectory(String)
   case workspaceTransfer(what: String, reason: String)
   case workNotFetched(String)
+  case notCopied(String, to: String, reason: String)
+  case wouldReplace(String)
   case notBuilt(String)
   case damagedConfiguration(ImageID)
   case fileExists(String)
@@ -42,15 +45,16 @@ package enum PipelineError: Failure {
     case .step(_, let error): error.kind
     case .noSuchImage, .noSuchImageOrLayer, .noSuchRecipe, .noSuchVM, .notBuilt, .noKernel:
       .notFound
-    case .vmExists, .vmIsRunning, .vmIsNotRunning, .workNotFetched, .storeInUse, .holdsWork,
-      .noWork, .fileExists:
+    case .vmExists, .vmIsRunning, .vmIsNotRunning, .vmIsPaused, .workNotFetched, .storeInUse,
+      .holdsWork,
+      .noWork, .fileExists, .wouldReplace:
       .inUse
     case .lockIsStale, .badVMName, .workspaceNotADirectory, .badVariable,
       .badDirectory, .notABundle, .badSecret, .secretsMissing:
       .badInput
     case .noRoom: .noSpace
     case .guestProgramMissing, .storeOfAnotherUser: .missingHostTool
-    case .guestProgramChanged, .notStarted, .workspaceTransfer,
+    case .guestProgramChanged, .notStarted, .workspaceTransfer, .notCopied,
       .unsafeRuntimeDirectory:
       .failed
     case .damagedConfiguration, .overlayMissing: .storeDamaged
@@ -75,6 +79,7 @@ package enum PipelineError: Failure {
       "\"\(name)\" is no name for a VM: small letters, digits and dashes, 63 at most, no dash first"
     case .vmIsRunning(let name): "the VM \"\(name)\" is running"
     case .vmIsNotRunning(let name): "the VM \"\(name)\" is not running"
+    case .vmIsPaused(let name): "the VM \"\(name)\" is paused"
     case .lockIsStale(let recipe, let reasons):
       "the lock of \"\(recipe)\" does not fit it: \(reasons.joined(separator: "; "))"
     case .noRoom(let needed, let free, let path):
@@ -102,6 +107,10 @@ package enum PipelineError: Failure {
       "the workspace could not be \(what) the VM: \(reason)"
     case .workNotFetched(let name):
       "the changes of the VM \"\(name)\" are still in it: they could not be fetched"
+    case .notCopied(let source, let target, let reason):
+      "\"\(source)\" could not be copied to \"\(target)\": \(reason)"
+    case .wouldReplace(let path):
+      "\"\(path)\" is in the way: a directory is neither replaced nor merged"
     case .notBuilt(let name): "the image \"\(name)\" is not built, and --no-build was given"
     case .fileExists(let path): "\"\(path)\" exists already"
     case .notABundle(let path): "\"\(path)\" is not a whole bundle of inputs"
@@ -118,6 +127,7 @@ package enum PipelineError: Failure {
     case .noSuchVM, .vmIsNotRunning: "`hutch vms` lists them"
     case .vmExists: "choose another name, or remove it with `hutch rm`"
     case .vmIsRunning(let name): "`hutch stop \(name)` first"
+    case .vmIsPaused(let name): "`hutch resume \(name)` first"
     case .lockIsStale: "build without --locked to complete the lock"
     case .noRoom: "make room, for example with `hutch gc --now`"
     case .guestProgramMissing: "run `make build`, or `make install`, which puts it in place"
@@ -127,6 +137,7 @@ package enum PipelineError: Failure {
     case .holdsWork(let name):
       "`hutch sync \(name)` shows it; remove the VM all the same with `hutch rm --force \(name)`"
     case .guestProgramChanged: "try again"
+    case .wouldReplace: "name another target, or remove it"
     case .fileExists: "give another name with --output, or remove it"
     case .notABundle: "make one with `hutch export --inputs`"
     case .secretsMissing(let step, let names):

@@ -68,15 +68,26 @@ package final class WorkspaceArchive {
     }
   }
 
-  /// - Parameter directory: may be a link to one.
-  package init(directory: String) throws {
+  /// What is sent of the top, under another name.
+  private let only: (name: [UInt8], sentAs: [UInt8])?
+
+  /// - Parameters:
+  ///   - directory: may be a link to one.
+  ///   - only: the one name in it that is sent, with what is below it, and the name that it gets.
+  package init(directory: String, only: (name: [UInt8], sentAs: [UInt8])? = nil) throws {
     guard Files.isDirectory(directory) else {
       throw WorkspacesError.notADirectory(path: directory)
     }
     let top = OpenFolder(
       try at([]) { () throws(HostError) in try OwnedDescriptor.open(directory, .directory) })
-    let names = try at([]) { () throws(HostError) in try top.descriptor.entries() }
+    let names: [[UInt8]]
+    if let only {
+      names = [only.name]
+    } else {
+      names = try at([]) { () throws(HostError) in try top.descriptor.entries() }
+    }
     self.top = top
+    self.only = only
     walk = [Level(path: [], names: names, folder: top)]
   }
 
@@ -213,15 +224,21 @@ extension WorkspaceArchive {
       case .symbolicLink: .symbolicLink
       }
     let header = TarEntry(
-      path: entry.path, kind: kind, mode: entry.mode, size: first == nil ? entry.size : 0,
+      path: sent(entry.path), kind: kind, mode: entry.mode, size: first == nil ? entry.size : 0,
       modified: entry.modified, modifiedNanoseconds: entry.modifiedNanoseconds,
-      target: first ?? entry.target)
+      target: first.map(sent) ?? entry.target)
     do {
       buffer += try TarEncoder.header(header)
     } catch {
       throw WorkspacesError.cannotBeSent(path: entry.path)
     }
     snapshot.entries.append(entry)
+  }
+
+  /// The path as the receiver gets it.
+  private func sent(_ path: [UInt8]) -> [UInt8] {
+    guard let only else { return path }
+    return only.sentAs + path.dropFirst(only.name.count)
   }
 
   /// Content of the file, never more than its header promised.
