@@ -84,6 +84,9 @@ package struct HostEnvironment: Sendable {
     return value
   }
 
+  /// All variables, also empty ones.
+  package var all: [String: String] { variables }
+
   private static func read() -> [String: String] {
     var found: [String: String] = [:]
     guard let bytes = try? Files.read("/proc/self/environ", limit: 4 << 20) else { return [:] }

@@ -145,7 +145,15 @@ extension PlannedStep {
   var packages: [LockedPackage] {
     switch action {
     case .bootstrap(_, let packages), .apt(_, let packages): packages
-    case .copy, .fetch, .pip, .run: []
+    case .copy, .fetch, .npm, .pip, .run: []
+    }
+  }
+
+  /// What only the image's own tools can bring; `nil` for a step that takes nothing by them.
+  var toolFiles: [LockedFile]? {
+    switch action {
+    case .npm(_, let files), .pip(_, let files): files
+    case .apt, .bootstrap, .copy, .fetch, .run: nil
     }
   }
 
@@ -154,7 +162,7 @@ extension PlannedStep {
     switch action {
     case .bootstrap, .apt: packages.map(WantedInput.init)
     case .fetch(_, let file): [WantedInput(file)]
-    case .pip(_, let wheels): wheels.map(WantedInput.init)
+    case .npm(_, let files), .pip(_, let files): files.map(WantedInput.init)
     case .copy, .run: []
     }
   }

@@ -53,23 +53,25 @@ extension Session {
     let steps = try planner.lockedSteps(chain, lock: lock, files: files)
     try fetchInputs(of: steps, lease, &timings)
     if let kernel = lock.kernel { try fetch(kernel.packages, lease, &timings) }
-    try fetchWheels(of: steps, chain, lease, &timings)
+    try fetchByTools(of: steps, chain, lease, &timings)
   }
 
-  /// Wheels are fetched by the image's own pip: where some are missing, the steps before are built.
-  private func fetchWheels(
+  /// What the image's own tools bring: where some of it is missing, the steps before are built.
+  private func fetchByTools(
     of steps: [PlannedStep], _ chain: RecipeChain, _ lease: Lease, _ timings: inout Timings
   ) throws {
     let missing = steps.lastIndex { step in
-      guard case .pip(_, let wheels) = step.action else { return false }
-      return !wheels.allSatisfy { inputStore.holds($0.digest, size: $0.size) }
+      guard let files = step.toolFiles else { return false }
+      return !files.allSatisfy { inputStore.holds($0.digest, size: $0.size) }
     }
     var layers: [DiffID] = []
     for (index, step) in steps.enumerated() {
-      if let missing, index <= missing, case .pip(let request, let wheels) = step.action {
-        try fetch(wheels, request, step, of: chain, over: layers, lease)
-      } else if case .pip(_, let wheels) = step.action {
-        try obtain(wheels.map(WantedInput.init), lease, bring: { _ in })
+      if let files = step.toolFiles {
+        if let missing, index <= missing {
+          try fetch(files, step, of: chain, over: layers, lease)
+        } else {
+          try obtain(files.map(WantedInput.init), lease, bring: { _ in })
+        }
       }
       guard let missing, index < missing else { continue }
       let key = step.record(over: ChainID(of: layers)).key

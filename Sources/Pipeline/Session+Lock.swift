@@ -89,14 +89,14 @@ extension Session {
           id: step.id, ask: ask, date: before.date, packages: before.packages, files: before.files)
       } else {
         do {
-          if case .pip(let request) = step.action {
+          if StepAsk.toolKinds.contains(ask.kind) {
             let soFar = Lock(
               architecture: .amd64, recipes: LockedRecipe.all(of: chain), archives: [],
               steps: steps)
             let layers = try buildLocked(chain, soFar, files: files, secrets, lease)
             entry = LockedStep(
               id: step.id, ask: ask,
-              files: try resolve(request, step, of: chain, over: layers, lease))
+              files: try resolveFiles(of: step, chain, over: layers, lease))
           } else {
             entry = try resolve(step, ask, over: status, with: resolver, lease)
           }
@@ -145,7 +145,7 @@ extension Session {
         ).packages ?? []
     case .fetch(let request): files = [try obtain(request, lease)]
     // The image's own tools are asked about these.
-    case .pip: break
+    case .npm, .pip: break
     case .copy, .run: break
     }
     return LockedStep(id: step.id, ask: ask, packages: packages, files: files)

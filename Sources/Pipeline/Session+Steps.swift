@@ -49,13 +49,13 @@ extension Session {
     of step: PlannedStep, of chain: RecipeChain, over layers: [DiffID], _ lease: Lease,
     _ timings: inout Timings
   ) throws {
-    guard case .pip(let request, let wheels) = step.action else { return }
+    guard let files = step.toolFiles else { return }
     do {
-      if wheels.allSatisfy({ inputStore.holds($0.digest, size: $0.size) }) {
-        return try fetch(wheels, request, step, of: chain, over: layers, lease)
+      if files.allSatisfy({ inputStore.holds($0.digest, size: $0.size) }) {
+        return try fetch(files, step, of: chain, over: layers, lease)
       }
-      try report.stage("fetch \(wheels.count) wheels", &timings) {
-        try fetch(wheels, request, step, of: chain, over: layers, lease)
+      try report.stage("fetch \(files.count) packages", &timings) {
+        try fetch(files, step, of: chain, over: layers, lease)
       }
     } catch let error as InputsError {
       throw PipelineError.step(step.id, error)
@@ -106,6 +106,10 @@ extension Session {
       return .install(
         packages: request.packages.map { name in versions[name].map { "\(name)=\($0)" } ?? name },
         repository: repository, recommends: request.recommends)
+    case .npm(let request, let tarballs):
+      var script = Npm.install(tarballs, request)
+      script.directories[Npm.tarballs] = try shelf(tarballs, in: directory)
+      return .tool(ToolWork(script, what: step.summary))
     case .pip(let request, let wheels):
       var script = try Pip.install(wheels, request)
       script.directories[Pip.wheels] = try shelf(wheels, in: directory)

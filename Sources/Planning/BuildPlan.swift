@@ -77,6 +77,8 @@ package enum PlannedAction: Sendable, Hashable {
   /// `files` are sorted by path.
   case copy(CopyRequest, files: [CopiedFile])
   case fetch(FetchRequest, file: LockedFile)
+  /// `tarballs` are what has to be added to what the parents have below the prefix.
+  case npm(NpmRequest, tarballs: [LockedFile])
   /// `wheels` are what has to be added to what the parents have in the environment.
   case pip(PipRequest, wheels: [LockedFile])
   case run(RunRequest)

@@ -134,6 +134,8 @@ package struct Planner: Sendable {
         throw .notLocked(step: step.id, reason: "its entry has other files")
       }
       return .fetch(request, file: files[0])
+    case .npm(let request):
+      return .npm(request, tarballs: try entry(of: step, state).files)
     case .pip(let request):
       return .pip(request, wheels: try entry(of: step, state).files)
     case .run(let request):

@@ -53,7 +53,12 @@ extension Lock {
   private static func render(_ files: [LockedFile]) -> String {
     var out = "files = [\n"
     for file in files {
-      out += "  { name = \(quote(file.name)), size = \(file.size.bytes), "
+      out += "  { name = \(quote(file.name)), "
+      if let npm = file.npm {
+        out += "package = \(quote(npm.package)), version = \(quote(npm.version)), "
+        out += "asked = \(npm.isAsked), integrity = \"\(npm.integrity)\", "
+      }
+      out += "size = \(file.size.bytes), "
       out += "sha256 = \"\(file.digest.hex)\" },\n"
     }
     return out + "]\n"
