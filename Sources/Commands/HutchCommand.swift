@@ -36,8 +36,8 @@ struct HutchCommand: ParsableCommand {
         name: "More",
         subcommands: [
           StartVerb.self, StopVerb.self, LogsVerb.self, CloneVerb.self, DiffVerb.self,
-          ExportVerb.self, FetchVerb.self, ImportVerb.self, LayersVerb.self, VerifyVerb.self,
-          TagVerb.self, UntagVerb.self, ResetVerb.self,
+          ExportVerb.self, FetchVerb.self, ImportVerb.self, LayersVerb.self, LockVerb.self,
+          VerifyVerb.self, TagVerb.self, UntagVerb.self, ResetVerb.self,
         ]),
     ])
 }

@@ -48,7 +48,8 @@ package enum InputsError: Failure {
     case .listsNotUpdated, .notFetched, .addressNotFetched, .filesNotFetched: .fetchFailed
     case .badSignature, .listsDisagree, .wrongFile, .filesDiffer, .badIntegrity:
       .verificationDiffers
-    case .toolMissing, .onlySource, .unresolved, .notInRegistry, .unusablePath, .unusablePackageName,
+    case .toolMissing, .onlySource, .unresolved, .notInRegistry, .unusablePath,
+      .unusablePackageName,
       .unknownPackage, .unsolvable, .wouldUpgrade:
       .badInput
     case .damagedPackage: .storeDamaged

@@ -114,15 +114,15 @@ package enum Npm {
           "ignore_scripts": String(!request.scripts), "foreground_scripts": "true",
           "registry": "http://127.0.0.1:4873/", "replace_registry_host": "always",
         ])
-      + """
-      unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
-      if [ "$(cat \(subject))" = "[]" ]; then exit 0; fi
-      node \(program)
-      rm -rf \(cache) \(modules)/.package-lock.json
-      # Tools leave there what they worked out in their install scripts.
-      find \(modules) -path '*/node_modules/.cache' -prune -exec rm -rf {} +
+        + """
+        unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
+        if [ "$(cat \(subject))" = "[]" ]; then exit 0; fi
+        node \(program)
+        rm -rf \(cache) \(modules)/.package-lock.json
+        # Tools leave there what they worked out in their install scripts.
+        find \(modules) -path '*/node_modules/.cache' -prune -exec rm -rf {} +
 
-      """
+        """
     return ToolScript(
       text: text,
       files: [program: NpmPrograms.install, subject: JSON.array(locked).description])

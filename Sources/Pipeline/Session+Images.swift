@@ -19,7 +19,7 @@ extension Session {
     let config = configuration.render()
     try publish(config, as: .config(image), blobs, lease)
     let encodings = try layers.map { layer in
-      guard let encoding = try catalog.encodings(of: layer).last else {
+      guard let encoding = try catalog.encodings(of: layer).first else {
         throw CatalogError.unknownObject(.layer(layer))
       }
       return encoding

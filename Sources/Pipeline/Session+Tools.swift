@@ -11,26 +11,27 @@ internal import Vocabulary
 /// nothing of what they do stays but the files that they bring.
 extension Session {
   /// The layers of all steps that the lock holds so far, those that are not known yet built.
+  ///
+  /// - Parameter count: how many steps, if not all.
   func buildLocked(
     _ chain: RecipeChain, _ lock: Lock, files: [StepID: [Planning.CopiedFile]],
-    _ secrets: SecretSources, _ lease: Lease
+    first count: Int = .max, _ terms: BuildTerms, _ lease: Lease
   ) throws -> [DiffID] {
     var timings = Timings()
     let steps = try planner.lockedSteps(chain, lock: lock, files: files)
     var layers: [DiffID] = []
-    for step in steps {
+    for step in steps.prefix(count) {
       let key = step.record(over: ChainID(of: layers)).key
-      if let known = try catalog.knownStep(key, lease) {
+      if let known = try known(step, key, terms.pins, lease) {
         layers.append(known)
         continue
       }
-      try secrets.require(for: [step])
+      try terms.secrets.require(for: [step])
       try requireRoom(for: [step])
       try fetchInputs(of: [step], lease, &timings)
       layers.append(
         try run(
-          step, among: steps, of: chain, over: layers, BuildRequest(recipe: chain.leaf.name),
-          secrets, lease, &timings))
+          step, among: steps, of: chain, over: layers, terms, lease, &timings))
     }
     return layers
   }

@@ -10,7 +10,7 @@ extension Lock {
     let mistakes = MistakeCollector(path: path)
     let root = TableReader(table, at: .beginning, "at the top level", mistakes)
     root.require(
-      ["format", "architecture", "recipe"], optional: ["archive", "step", "kernel"])
+      ["format", "architecture", "recipe"], optional: ["archive", "step", "pin", "kernel"])
     if let node = table["format"] {
       if case .integer(format) = node.value {
       } else {
@@ -26,6 +26,7 @@ extension Lock {
       recipes: root.readers("recipe", "in [[recipe]]").compactMap(readRecipe),
       archives: root.readers("archive", "in [[archive]]").compactMap(readArchive),
       steps: root.readers("step", "in [[step]]", limit: 5000).compactMap(readStep),
+      pins: root.readers("pin", "in [[pin]]", limit: 5000).compactMap(readPin),
       kernel: root.reader("kernel", "in [kernel]").flatMap(readKernel))
     lock.checkRecipes(root)
     try mistakes.finish()
@@ -34,6 +35,15 @@ extension Lock {
 
   private func checkRecipes(_ root: TableReader) {
     let names = recipes.map(\.name)
+    if let node = root.table["pin"] {
+      if Set(pins.map(\.key)).count != pins.count {
+        root.refuse(node, "the lock pins two layers for one step")
+      }
+      for pin in pins where !names.contains(pin.id.recipe) {
+        root.refuse(
+          node, "a pin is for a recipe \"\(pin.id.recipe)\" that the lock does not hold")
+      }
+    }
     if Set(names).count != names.count, let node = root.table["recipe"] {
       root.refuse(node, "the lock holds a recipe twice")
     }
@@ -101,6 +111,17 @@ extension Lock {
     return LockedStep(
       id: StepID(recipe: recipe, ordinal: Int(ordinal)), ask: ask, date: date,
       packages: packages ?? [], files: files ?? [])
+  }
+
+  private static func readPin(_ table: TableReader) -> LockedPin? {
+    table.require(["recipe", "step", "key", "layer"])
+    let recipe = table.string("recipe", "a recipe's name", accept: Names.isRecipe)
+    let ordinal = table.integer("step", in: 1...Int64(RecipeParser.stepLimit))
+    let key = table.digest("key")
+    let layer = table.digest("layer")
+    guard let recipe, let ordinal, let key, let layer else { return nil }
+    return LockedPin(
+      id: StepID(recipe: recipe, ordinal: Int(ordinal)), key: StepKey(key), layer: DiffID(layer))
   }
 
   private static func isName(_ text: String, of kind: String?) -> Bool {

@@ -10,6 +10,7 @@ extension Lock {
     for recipe in recipes { out += Self.render(recipe) }
     for archive in archives { out += Self.render(archive) }
     for step in steps { out += Self.render(step) }
+    for pin in pins { out += Self.render(pin) }
     if let kernel {
       out += "\n[kernel]\ndate = \(kernel.date)\n" + Self.render(kernel.packages)
     }
@@ -48,6 +49,18 @@ extension Lock {
 
     """ + (step.date.map { "date = \($0)  # \($0.rfc3339)\n" } ?? "")
       + (step.ask.takesPackages ? render(step.packages) : render(step.files))
+  }
+
+  private static func render(_ pin: LockedPin) -> String {
+    """
+
+    [[pin]]
+    recipe = \(quote(pin.id.recipe))
+    step = \(pin.id.ordinal)
+    key = "\(pin.key.digest.hex)"
+    layer = "\(pin.layer.digest.hex)"
+
+    """
   }
 
   private static func render(_ files: [LockedFile]) -> String {

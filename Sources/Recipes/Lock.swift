@@ -10,17 +10,20 @@ package struct Lock: Sendable, Equatable {
   package let archives: [LockedArchive]
   /// The steps that have inputs, in the order in which they run.
   package let steps: [LockedStep]
+  /// The layers of the steps that have the network, in the order in which they run.
+  package let pins: [LockedPin]
   /// The packages that the boot bundle's kernel and modules come from, if they are locked.
   package let kernel: LockedKernel?
 
   package init(
     architecture: Architecture, recipes: [LockedRecipe], archives: [LockedArchive],
-    steps: [LockedStep], kernel: LockedKernel? = nil
+    steps: [LockedStep], pins: [LockedPin] = [], kernel: LockedKernel? = nil
   ) {
     self.architecture = architecture
     self.recipes = recipes
     self.archives = archives
     self.steps = steps
+    self.pins = pins
     self.kernel = kernel
   }
 
