@@ -137,9 +137,9 @@ package enum PipelineError: Failure {
     case .notABundle: "make one with `hutch export --inputs`"
     case .secretsMissing(_, let names, let command):
       "`hutch \(command) " + names.map { "--secret \($0)=FILE" }.joined(separator: " ") + "`"
-    case .notPinned(let step, _, _):
+    case .notPinned:
       "what it takes from the network is not what it was; if you want it as it is now, "
-        + "`hutch build --repin \(step.recipe)`"
+        + "build with --repin"
     case .overlayMissing(let name): "remove what is left with `hutch rm --force \(name)`"
     case .unsafeRuntimeDirectory: "set XDG_RUNTIME_DIR to a directory of your own"
     default: nil

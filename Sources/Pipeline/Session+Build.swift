@@ -79,7 +79,7 @@ extension Session {
         step, among: plan.steps, of: chain, over: layers, terms, lease, &timings)
       layers.append(layer)
     }
-    locked = try pin(plan.steps, layers: layers, in: locked, found, terms.pins)
+    locked = try pin(plan.steps, layers: layers, in: locked, at: found.lockPath, terms.pins, lease)
     if let kernel = locked.kernel { try fetch(kernel.packages, lease, &timings) }
     let image = try record(chain, layers: layers, date: plan.date, lock: locked, lease)
     try recordKernel(of: locked, for: image, lease)

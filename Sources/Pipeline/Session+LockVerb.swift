@@ -52,7 +52,7 @@ extension Session {
     if let last = chain.steps.lastIndex(where: \.options.network) {
       let layers = try buildLocked(chain, locked, files: files, first: last + 1, terms, lease)
       let steps = try planner.lockedSteps(chain, lock: locked, files: files)
-      locked = try pin(steps, layers: layers, in: locked, found, terms.pins)
+      locked = try pin(steps, layers: layers, in: locked, at: found.lockPath, terms.pins, lease)
     }
     return LockOutcome(
       name: found.name, path: found.lockPath,

@@ -19,20 +19,25 @@ extension Session {
   /// The lock with the layers of all steps with network, written if it says something new. A lock
   /// that must not change has to say it already.
   func pin(
-    _ steps: some Sequence<PlannedStep>, layers: [DiffID], in lock: Lock,
-    _ found: RecipeFinder.Found, _ pins: StepPins
+    _ steps: some Sequence<PlannedStep>, layers: [DiffID], in lock: Lock, at path: String,
+    _ pins: StepPins, _ lease: Lease
   ) throws -> Lock {
-    var found = (pins: [LockedPin](), path: found.lockPath)
+    var found: [LockedPin] = []
     for (index, step) in steps.enumerated() where index < layers.count && step.isImpure {
-      let key = step.record(over: ChainID(of: layers[..<index])).key
-      try pins.require(step, key)
-      found.pins.append(LockedPin(id: step.id, key: key, layer: layers[index]))
+      let record = step.record(over: ChainID(of: layers[..<index]))
+      try pins.require(step, record.key)
+      found.append(LockedPin(id: step.id, key: record.key, layer: layers[index]))
+      if try catalog.knownStep(record.key, lease) == layers[index] { continue }
+      // Taken for its digest alone: from now on it is known whose it is.
+      try catalog.recordStep(
+        RecordedStep(
+          key: record.key, record: record.text, layer: layers[index], recipe: step.id.recipe,
+          ordinal: step.id.ordinal, impure: true, buildMilliseconds: 0))
     }
-    if pins.policy == .require || found.pins == lock.pins { return lock }
-    let pinned = lock.pinning(found.pins)
-    try write(pinned, to: found.path)
-    let count = found.pins.count
-    report(.note("pinned \(count) \(count == 1 ? "layer" : "layers") in \"\(found.path)\""))
+    if pins.policy == .require || found == lock.pins { return lock }
+    let pinned = lock.pinning(found)
+    try write(pinned, to: path)
+    report(.note("pinned \(found.count) \(found.count == 1 ? "layer" : "layers") in \"\(path)\""))
     return pinned
   }
 }

@@ -175,9 +175,7 @@ extension Session {
   }
 
   private func unpack(_ layer: DiffID, _ lease: Lease) throws {
-    guard let encoding = try catalog.encodings(of: layer).first else {
-      throw CatalogError.unknownObject(.layer(layer))
-    }
+    let encoding = try catalog.newestEncoding(of: layer)
     report(.line("unpacking layer \(layer.digest.short)"))
     try withJobDirectory { directory in
       let target = directory + "/tree"
