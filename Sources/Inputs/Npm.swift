@@ -200,6 +200,7 @@ package enum Npm {
       return line.dropFirst(start.count)
     }.filter { line in
       !line.hasPrefix("code ") && !line.contains("complete log of this run")
+        && !line.contains("In most cases you or one of your dependencies")
         && !line.allSatisfy { $0.isNumber || $0.isWhitespace }
     }
     let said = errors.isEmpty ? lines.suffix(3).map { $0 } : Array(errors.prefix(2))

@@ -16,7 +16,7 @@ struct NodeRegistry {
   }
 
   /// The program, for which npm of this machine is configured with the registry.
-  var program: Program { program(with: "registry=\(server.url(""))\n") }
+  var program: Program { program(with: "registry=\(server.url(""))\nfetch-retries=0\n") }
 
   func program(with npmrc: String) -> Program {
     var program = place.program

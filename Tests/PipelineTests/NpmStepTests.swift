@@ -104,7 +104,9 @@ extension EndToEnd {
       other.update([1])
       try registry.add("lied-about", "1.0.0", integrity: other.finish())
       try registry.add("words", "1.0.0", needs: ["outside": "git+https://example.invalid/x.git"])
-      try registry.add("tarred", "1.0.0", needs: ["words": "file:../words"])
+      try registry.add("plain", "1.0.0")
+      let address = registry.server.url(registry.tarball("plain", "1.0.0"))
+      try registry.add("tarred", "1.0.0", needs: ["plain": address])
       try registry.add("lonely", "1.0.0")
       try Files.remove("\(place.directory)/served/\(registry.tarball("lonely", "1.0.0"))")
       let cases: [(String, String, Int32, String)] = [
@@ -113,7 +115,7 @@ extension EndToEnd {
         ("node", "lonely", 5, "npm can't resolve \"lonely\": 404 Not Found"),
         ("node", "lied-about", 6, "what the registry sent is not what it says of itself: sha512-"),
         ("node", "words", 5, "npm can't resolve \"words\": "),
-        ("node", "tarred", 5, "\"tarred\" needs \"words from file:../words\", which is not"),
+        ("node", "tarred", 5, "\"tarred\" needs \"plain from \(address)\", which is not"),
         ("base", "lonely", 5, "there is no \"npm\" in the image at this step\nhint: put an apt"),
       ]
       for (parent, name, status, told) in cases {
@@ -145,7 +147,8 @@ extension EndToEnd {
         '''
         """)
       let built = try registry.build(path).items("builds").first
-      #expect(built?["steps_run"] == .integer(4))
+      // The first two were run already, for the lock.
+      #expect(built?["steps_run"] == .integer(2))
     }
 
     @Test func `a later step keeps the packages of the parents unless it may upgrade`() throws {

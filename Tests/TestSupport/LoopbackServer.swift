@@ -70,7 +70,8 @@ package final class LoopbackServer {
       my $habit = ""; $habit = $1 if $path =~ s{^/(cut|whole|busy|endless|elsewhere|private)/}{/};
       if (fork) { close $client; next; }
       if ($habit eq "elsewhere") {
-        print $client "HTTP/1.1 302 Found\r\nLocation: $path\r\nContent-Length: 0\r\n\r\n"; exit;
+        print $client "HTTP/1.1 302 Found\r\nLocation: $path\r\nContent-Length: 0\r\n"
+          . "Connection: close\r\n\r\n"; exit;
       }
       if ($habit eq "busy" && !$again) {
         print $client "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"; exit;
