@@ -86,6 +86,13 @@ void hutch_forget_interrupt(void) {
   if (read(interrupt_event, &count, sizeof count) < 0) { /* empty already */ }
 }
 
+void hutch_restore_interrupt(int32_t signal) {
+  int none = 0;
+  if (!atomic_compare_exchange_strong(&interrupt_signal, &none, signal)) return;
+  uint64_t one = 1;
+  if (write(interrupt_event, &one, sizeof one) < 0) { /* full: readable already */ }
+}
+
 int32_t hutch_catch_window_changes(void) {
   if (window_event >= 0) return window_event;
   window_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

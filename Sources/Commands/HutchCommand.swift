@@ -37,8 +37,8 @@ struct HutchCommand: ParsableCommand {
         subcommands: [
           StartVerb.self, StopVerb.self, RestartVerb.self, PauseVerb.self, ResumeVerb.self,
           CopyVerb.self, LogsVerb.self, CloneVerb.self, DiffVerb.self,
-          ExportVerb.self, FetchVerb.self, ImportVerb.self, LayersVerb.self, VerifyVerb.self,
-          TagVerb.self, UntagVerb.self, ResetVerb.self,
+          ExportVerb.self, FetchVerb.self, ImportVerb.self, LayersVerb.self, LockVerb.self,
+          VerifyVerb.self, TagVerb.self, UntagVerb.self, ResetVerb.self,
         ]),
     ])
 }

@@ -26,7 +26,9 @@ package enum PipelineError: Failure {
   case badVariable(String)
   case badDirectory(String)
   case badSecret(reason: String)
-  case secretsMissing(StepID, names: [String])
+  case secretsMissing(StepID, names: [String], command: String)
+  /// A step with network made another layer than the lock says.
+  case notPinned(StepID, pinned: DiffID, made: DiffID)
   case overlayMissing(String)
   case unsafeRuntimeDirectory(path: String)
   case notStarted(name: String, reason: String)
@@ -53,6 +55,7 @@ package enum PipelineError: Failure {
       .badDirectory, .notABundle, .badSecret, .secretsMissing:
       .badInput
     case .noRoom: .noSpace
+    case .notPinned: .verificationDiffers
     case .guestProgramMissing, .storeOfAnotherUser: .missingHostTool
     case .guestProgramChanged, .notStarted, .workspaceTransfer, .notCopied,
       .unsafeRuntimeDirectory:
@@ -94,10 +97,13 @@ package enum PipelineError: Failure {
       "\"\(text)\" is no variable: NAME=VALUE, or NAME for the value here"
     case .badDirectory(let text): "\"\(text)\" is not an absolute path in the VM"
     case .badSecret(let reason): "a value of --secret can't be used: \(reason)"
-    case .secretsMissing(let step, let names):
+    case .secretsMissing(let step, let names, _):
       "step \(step.ordinal) of \"\(step.recipe)\" needs "
         + (names.count == 1 ? "the secret " : "the secrets ")
         + names.map { "\"\($0)\"" }.joined(separator: ", ")
+    case .notPinned(let step, let pinned, let made):
+      "step \(step.ordinal) of \"\(step.recipe)\" has the network and made the layer \(made), "
+        + "but the lock pins \(pinned)"
     case .overlayMissing(let name): "the disk of the VM \"\(name)\" is gone"
     case .unsafeRuntimeDirectory(let path):
       "\"\(path)\" is not a directory of yours alone, so sockets can't be kept there"
@@ -140,9 +146,11 @@ package enum PipelineError: Failure {
     case .wouldReplace: "name another target, or remove it"
     case .fileExists: "give another name with --output, or remove it"
     case .notABundle: "make one with `hutch export --inputs`"
-    case .secretsMissing(let step, let names):
-      "`hutch build "
-        + names.map { "--secret \($0)=FILE" }.joined(separator: " ") + " \(step.recipe)`"
+    case .secretsMissing(_, let names, let command):
+      "`hutch \(command) " + names.map { "--secret \($0)=FILE" }.joined(separator: " ") + "`"
+    case .notPinned:
+      "what it takes from the network is not what it was; if you want it as it is now, "
+        + "build with --repin"
     case .overlayMissing(let name): "remove what is left with `hutch rm --force \(name)`"
     case .unsafeRuntimeDirectory: "set XDG_RUNTIME_DIR to a directory of your own"
     default: nil

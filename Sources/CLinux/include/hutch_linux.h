@@ -76,6 +76,8 @@ int32_t hutch_catch_interrupts(void);
 // The first signal that came, 0 if none.
 int32_t hutch_interrupted(void);
 void hutch_forget_interrupt(void);
+// As if the signal had come again; nothing if another one has come since.
+void hutch_restore_interrupt(int32_t signal);
 int32_t hutch_catch_window_changes(void);
 int32_t hutch_pidfd(int32_t pid);
 int32_t hutch_pidfd_signal(int32_t pidfd, int32_t signal);
