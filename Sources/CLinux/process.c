@@ -77,6 +77,14 @@ int32_t hutch_catch_interrupts(void) {
   return interrupt_event;
 }
 
+int32_t hutch_replace(
+    const char *executable, const char *const *arguments, const char *const *environment) {
+  // Caught signals become what they were by themselves; an ignored one would stay ignored.
+  signal(SIGPIPE, SIG_DFL);
+  execve(executable, (char *const *)arguments, (char *const *)environment);
+  return -errno;
+}
+
 int32_t hutch_interrupted(void) { return atomic_load(&interrupt_signal); }
 
 void hutch_forget_interrupt(void) {

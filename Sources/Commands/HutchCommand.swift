@@ -36,7 +36,8 @@ struct HutchCommand: ParsableCommand {
         name: "More",
         subcommands: [
           StartVerb.self, StopVerb.self, RestartVerb.self, PauseVerb.self, ResumeVerb.self,
-          CopyVerb.self, LogsVerb.self, CloneVerb.self, DiffVerb.self,
+          CopyVerb.self, SecureShellVerb.self, SecureShellConfigurationVerb.self,
+          ForwardVerb.self, SecureShellProxyVerb.self, LogsVerb.self, CloneVerb.self, DiffVerb.self,
           ExportVerb.self, FetchVerb.self, ImportVerb.self, LayersVerb.self, LockVerb.self,
           VerifyVerb.self, TagVerb.self, UntagVerb.self, ResetVerb.self,
         ]),

@@ -37,6 +37,7 @@ package enum PipelineError: Failure {
   case workNotFetched(String)
   case notCopied(String, to: String, reason: String)
   case wouldReplace(String)
+  case noSecureShell(String)
   case notBuilt(String)
   case damagedConfiguration(ImageID)
   case fileExists(String)
@@ -57,7 +58,7 @@ package enum PipelineError: Failure {
     case .noRoom: .noSpace
     case .notPinned: .verificationDiffers
     case .guestProgramMissing, .storeOfAnotherUser: .missingHostTool
-    case .guestProgramChanged, .notStarted, .workspaceTransfer, .notCopied,
+    case .guestProgramChanged, .notStarted, .workspaceTransfer, .notCopied, .noSecureShell,
       .unsafeRuntimeDirectory:
       .failed
     case .damagedConfiguration, .overlayMissing: .storeDamaged
@@ -115,6 +116,7 @@ package enum PipelineError: Failure {
       "the changes of the VM \"\(name)\" are still in it: they could not be fetched"
     case .notCopied(let source, let target, let reason):
       "\"\(source)\" could not be copied to \"\(target)\": \(reason)"
+    case .noSecureShell(let name): "the VM \"\(name)\" has no OpenSSH server"
     case .wouldReplace(let path):
       "\"\(path)\" is in the way: a directory is neither replaced nor merged"
     case .notBuilt(let name): "the image \"\(name)\" is not built, and --no-build was given"
@@ -143,6 +145,7 @@ package enum PipelineError: Failure {
     case .holdsWork(let name):
       "`hutch sync \(name)` shows it; remove the VM all the same with `hutch rm --force \(name)`"
     case .guestProgramChanged: "try again"
+    case .noSecureShell: "add the package \"openssh-server\" to its recipe"
     case .wouldReplace: "name another target, or remove it"
     case .fileExists: "give another name with --output, or remove it"
     case .notABundle: "make one with `hutch export --inputs`"

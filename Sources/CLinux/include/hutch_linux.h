@@ -73,6 +73,9 @@ int32_t hutch_random(uint8_t *buffer, size_t size);
 // SIGINT, SIGTERM and SIGHUP from now on are remembered and make the returned descriptor
 // readable instead of ending the process; SIGPIPE is ignored. A third one ends the process.
 int32_t hutch_catch_interrupts(void);
+// execve(2) in this process; returns -errno, and only then.
+int32_t hutch_replace(
+    const char *executable, const char *const *arguments, const char *const *environment);
 // The first signal that came, 0 if none.
 int32_t hutch_interrupted(void);
 void hutch_forget_interrupt(void);
