@@ -110,7 +110,9 @@ extension Catalog {
       SELECT last_used_at, EXISTS (SELECT 1 FROM soft_edge WHERE wanted = object.id)
       FROM object WHERE id = ?
       """, [candidate.id])
-    guard let row, row[0] == candidate.lastUsedAt, row[1] == false else { return false }
+    guard let row, row[0] == candidate.lastUsedAt, candidate.isWanted || row[1] == false else {
+      return false
+    }
     return try !isReferred(candidate.id, database)
   }
 

@@ -30,14 +30,14 @@ struct HutchCommand: ParsableCommand {
         name: "Daily",
         subcommands: [
           RunVerb.self, ExecVerb.self, SyncVerb.self, VMsVerb.self, RemoveVerb.self,
-          ImagesVerb.self, BuildVerb.self, CollectVerb.self, DoctorVerb.self,
+          ImagesVerb.self, BuildVerb.self, CollectVerb.self, UsageVerb.self, DoctorVerb.self,
         ]),
       CommandGroup(
         name: "More",
         subcommands: [
           StartVerb.self, StopVerb.self, LogsVerb.self, CloneVerb.self, DiffVerb.self,
           ExportVerb.self, FetchVerb.self, ImportVerb.self, LayersVerb.self, VerifyVerb.self,
-          TagVerb.self, UntagVerb.self, ResetVerb.self,
+          TagVerb.self, UntagVerb.self, PinVerb.self, UnpinVerb.self, WhyVerb.self, ResetVerb.self,
         ]),
     ])
 }

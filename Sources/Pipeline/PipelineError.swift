@@ -36,6 +36,8 @@ package enum PipelineError: Failure {
   case damagedConfiguration(ImageID)
   case fileExists(String)
   case notABundle(String)
+  case notPinnable(String)
+  case belowFloor(floor: ByteCount, free: ByteCount, collectable: ByteCount, path: String)
 
   package var kind: FailureKind {
     switch self {
@@ -46,9 +48,10 @@ package enum PipelineError: Failure {
       .noWork, .fileExists:
       .inUse
     case .lockIsStale, .badVMName, .workspaceNotADirectory, .badVariable,
-      .badDirectory, .notABundle, .badSecret, .secretsMissing:
+      .badDirectory, .notABundle, .badSecret, .secretsMissing,
+      .notPinnable:
       .badInput
-    case .noRoom: .noSpace
+    case .noRoom, .belowFloor: .noSpace
     case .guestProgramMissing, .storeOfAnotherUser: .missingHostTool
     case .guestProgramChanged, .notStarted, .workspaceTransfer,
       .unsafeRuntimeDirectory:
@@ -105,6 +108,9 @@ package enum PipelineError: Failure {
     case .notBuilt(let name): "the image \"\(name)\" is not built, and --no-build was given"
     case .fileExists(let path): "\"\(path)\" exists already"
     case .notABundle(let path): "\"\(path)\" is not a whole bundle of inputs"
+    case .notPinnable(let name): "the VM \"\(name)\" can't be pinned"
+    case .belowFloor(let floor, let free, _, let path):
+      "\(free) are free on the file system of \"\(path)\", and \(floor) are to stay free"
     case .damagedConfiguration(let image): "the configuration of image \(image) is damaged"
     }
   }
@@ -128,6 +134,11 @@ package enum PipelineError: Failure {
       "`hutch sync \(name)` shows it; remove the VM all the same with `hutch rm --force \(name)`"
     case .guestProgramChanged: "try again"
     case .fileExists: "give another name with --output, or remove it"
+    case .notPinnable: "VMs stay until they are removed"
+    case .belowFloor(let floor, _, let collectable, _):
+      collectable == .zero
+        ? "nothing in the store can be collected; remove VMs or tags, then run `hutch gc --now`"
+        : "`hutch gc --min-free \(floor.asArgument)` can free up to \(collectable)"
     case .notABundle: "make one with `hutch export --inputs`"
     case .secretsMissing(let step, let names):
       "`hutch build "
