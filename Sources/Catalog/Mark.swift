@@ -153,7 +153,7 @@ package struct Mark: Sendable {
     input.roots.removeAll { root in
       if case .vm(let name) = root.root { lost.contains(.vm(name)) } else { false }
     }
-    for entry in input.history where entry.rank < keep {
+    for entry in input.history where entry.rank > 0 && entry.rank < keep {
       input.roots.append(.init(root: .earlier(tag: entry.name), node: entry.image))
     }
     if let grace {

@@ -27,7 +27,8 @@ struct CollectVerb: ParsableCommand {
       "What is to be free on its file system; `none` for no limit.", valueName: "size"))
   var minFree: SizeLimit?
   @Option(
-    help: ArgumentHelp("Also what can be made again and was not used for so long.", valueName: "age"))
+    help: ArgumentHelp(
+      "Also what can be made again and was not used for so long.", valueName: "age"))
   var olderThan: TimeSpan?
   @Option(
     help: ArgumentHelp("Keep so many of the images that each tag had (1).", valueName: "number"))

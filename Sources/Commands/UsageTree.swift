@@ -21,7 +21,8 @@ package struct UsageTree: Sendable {
         let isLast = index + 1 == parts.count
         let others = part.imageCount - 1
         let shared =
-          others < 1 ? "" : ", shared with \(others == 1 ? "one more image" : "\(others) more images")"
+          others < 1
+          ? "" : ", shared with \(others == 1 ? "one more image" : "\(others) more images")"
         text += (isLast ? "└─ " : "├─ ") + Self.line(part) + shared + "\n"
         let clones = vms.filter { .object($0.disk) == part.subject && $0.image == image.id }
         for (index, vm) in clones.enumerated() {
@@ -36,7 +37,8 @@ package struct UsageTree: Sendable {
 
   private static func line(_ entry: Account.Entry) -> String {
     "\(entry.title)  \(entry.total)"
-      + (entry.shared == .zero || entry.exclusive == .zero ? "" : ", \(entry.exclusive) of it alone")
+      + (entry.shared == .zero || entry.exclusive == .zero
+        ? "" : ", \(entry.exclusive) of it alone")
   }
 }
 

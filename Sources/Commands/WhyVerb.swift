@@ -48,7 +48,9 @@ extension WhyAnswer {
       let more = others.count > 5 ? " and \(others.count - 5) more" : ""
       lines.append("also held by: \(others.prefix(5).joined(separator: ", "))\(more)")
     }
-    if !holding.isNeeded { lines.append("can be made or fetched again: it goes when space is short") }
+    if !holding.isNeeded {
+      lines.append("can be made or fetched again: it goes when space is short")
+    }
     return lines
   }
 

@@ -78,7 +78,7 @@ import Vocabulary
     let usage = try DiskUsage.measure(
       test.path,
       divided: [
-        "blobs", "blobs/sha256", "inputs", "inputs/sha256", "trees", "disks", "vms",
+        "blobs", "blobs/sha256", "inputs", "inputs/sha256", "trees", "disks", "boot", "vms",
       ])
     return Account(try catalog.inventory().measured(usage.bytes, isWhole: true))
   }
@@ -220,7 +220,8 @@ import Vocabulary
     #expect(inventory.holding(of: .layer(diffID("none")), grace: 3600) == nil)
   }
 
-  @Test func `an image whose name moved on says so, and stays as long as it is to be kept`() throws {
+  @Test func `an image whose name moved on says so, and stays as long as it is to be kept`() throws
+  {
     let test = try TestStore()
     let catalog = try test.open()
     let lease = try catalog.lease(for: "build")
