@@ -10,6 +10,8 @@ package struct Collection: Sendable {
   package var spared: [Candidate] = []
   /// To be removed with `empty`.
   package var batches: [TrashBatch] = []
+  /// The longest time for which a transaction held the write lock, its commit included.
+  package var longestLock: UInt64 = 0
 
   package init() {}
 
@@ -42,8 +44,9 @@ extension Catalog {
       let batch = TrashBatch.new(in: store)
       var deleted: [Candidate] = []
       var spared: [Candidate] = []
+      var begin: UInt64 = 0
       try moving(batch) { database in
-        let begin = Clock.monotonic()
+        begin = Clock.monotonic()
         for candidate in rest.prefix(limits.candidates) {
           if try delete(candidate, batch, trash, database) {
             deleted.append(candidate)
@@ -53,6 +56,7 @@ extension Catalog {
           if Clock.monotonic() - begin > limits.nanoseconds { break }
         }
       }
+      collection.longestLock = max(collection.longestLock, Clock.monotonic() - begin)
       rest = rest.dropFirst(deleted.count + spared.count)
       collection.deleted += deleted
       collection.spared += spared

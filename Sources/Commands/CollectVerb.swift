@@ -101,6 +101,7 @@ extension Listing {
       "shortfall_bytes": .integer(outcome.shortfall.bytes),
       "unbuildable_images": .integer(Int64(outcome.unbuildable)),
       "recent": .integer(Int64(outcome.recent)),
+      "longest_lock_microseconds": .integer(Int64(outcome.longestLock / 1000)),
       "help": .array(
         outcome.help.map {
           .object(["command": .string($0.command), "frees_bytes": .integer($0.frees.bytes)])

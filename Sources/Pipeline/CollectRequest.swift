@@ -50,6 +50,9 @@ package struct CollectOutcome: Sendable {
   /// What would bring the store below its limit, the most helpful first.
   package var help: [CollectHelp] = []
 
+  /// Nanoseconds for which the longest transaction held the catalog's write lock.
+  package var longestLock: UInt64 = 0
+
   package var bytes: ByteCount { going.reduce(.zero) { $0 + $1.bytes } }
 }
 

@@ -32,6 +32,7 @@ extension Session {
     sweepSockets()
     outcome.going = swept + collection.deleted
     outcome.spared = collection.spared
+    outcome.longestLock = collection.longestLock
     return outcome
   }
 
