@@ -84,13 +84,14 @@ extension Catalog {
     let numbers = Numbering(input.nodes.map(\.id))
     // A manifest names encodings of layers; what it needs are the layers.
     input.hard =
-      try edges("SELECT holder, needed FROM edge", numbers, database)
+      try edges("SELECT holder, needed FROM edge ORDER BY holder", numbers, database)
       + edges(
         """
         SELECT manifest, object
         FROM manifest_blob JOIN encoding ON encoding.id = manifest_blob.encoding
         """, numbers, database)
-    input.soft = try edges("SELECT holder, wanted FROM soft_edge", numbers, database)
+    input.soft = try edges(
+      "SELECT holder, wanted FROM soft_edge ORDER BY holder", numbers, database)
     input.abandoned = try abandoned(database)
     input.roots = try roots(numbers, database)
     input.encodings = try surplusEncodings(numbers, database)

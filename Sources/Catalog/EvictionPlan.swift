@@ -154,7 +154,6 @@ private struct EvictionChoice {
   }
 
   var plan: EvictionPlan {
-    let taken = Set(candidates.map(\.subject))
     let nodes = inventory.input.nodes
     var unbuildable: Set<Int32> = []
     for edge in mark.input.soft where isGone[Int(edge.to)] && !isGone[Int(edge.from)] {
@@ -164,8 +163,7 @@ private struct EvictionChoice {
     }
     let limit = inventory.now - 3600
     return EvictionPlan(
-      candidates: candidates,
-      staying: mark.staying.filter { !taken.contains(.object($0.key)) },
+      candidates: candidates, mark: mark,
       shortfall: ByteCount(max(0, (policy.wanted?.bytes ?? 0) - freed)),
       unbuildable: unbuildable.count,
       recent: candidates.count { candidate in

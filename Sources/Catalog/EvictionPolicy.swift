@@ -49,12 +49,17 @@ package enum EvictionStage: Int, Sendable, CaseIterable {
 /// What one collection takes, in its order, and what it could not reach.
 package struct EvictionPlan: Sendable {
   package let candidates: [Candidate]
-  /// What stays, by key, with one reason each.
-  package let staying: [Staying]
+  let mark: Mark
   /// Still missing when all that may go has gone.
   package let shortfall: ByteCount
   /// Images that stay and lose inputs that they were made from.
   package let unbuildable: Int
   /// How many of the candidates were made or used within the grace period.
   package let recent: Int
+
+  /// What stays, by key, with one reason each.
+  package var staying: [Staying] {
+    let taken = Set(candidates.map(\.subject))
+    return mark.staying.filter { !taken.contains(.object($0.key)) }
+  }
 }

@@ -11,9 +11,10 @@ struct HoldingGraph: Sendable {
   /// By node: something that stays holds it, or it is a VM.
   let isHeld: [Bool]
   /// Those that something else, which stays, can't do without.
-  private let bound: Set<Int32>
-  private let layerSizes: [Int32: Int64]
-  private let holders: [Int32: (count: Int, first: [Int32])]
+  private let bound: [Bool]
+  /// By node: of an image, the sum of its layers.
+  private let layerSizes: [Int64]
+  private let holders: ImageHolders
   private let tags: [Int32: [String]]
 
   init(_ inventory: Inventory) {
@@ -23,19 +24,19 @@ struct HoldingGraph: Sendable {
     let input = inventory.input
     var edges = input.hard + input.soft
     var roots: [Int32] = []
-    var bound: Set<Int32> = []
+    var bound = [Bool](repeating: false, count: bytes.count)
     for (index, vm) in inventory.vms.enumerated() {
       let node = Int32(objects + index)
       roots.append(node)
       edges += vm.needed.map { .init(from: node, to: $0) }
-      bound.formUnion(vm.needed)
+      for needed in vm.needed { bound[Int(needed)] = true }
     }
     for root in input.roots {
       switch root.root {
       case .tag: roots.append(root.node)
       case .checkpoint, .pin, .lease:
         roots.append(root.node)
-        bound.insert(root.node)
+        bound[Int(root.node)] = true
       // The newest boot bundle stays as long as there is a tag or a VM.
       case .newestBoot:
         edges += inventory.tags.map { .init(from: $0.image, to: root.node) }
@@ -48,17 +49,17 @@ struct HoldingGraph: Sendable {
     let marks = ReachabilityGraph(count: bytes.count, hard: edges, soft: [])
       .reach(roots: roots, softRoots: []).marks
     let isHeld = marks.map { $0 != .unreached }
-    bound.formUnion(input.hard.lazy.filter { isHeld[Int($0.from)] }.map(\.to))
+    for edge in input.hard where isHeld[Int(edge.from)] { bound[Int(edge.to)] = true }
     self.edges = edges
     self.roots = roots
     self.isHeld = isHeld
     self.bound = bound
     layerSizes = Self.layerSizes(input)
-    holders = Self.holders(input)
+    holders = ImageHolders(input)
     tags = Dictionary(grouping: inventory.tags, by: \.image).mapValues { $0.map(\.name) }
   }
 
-  func isBound(_ node: Int32) -> Bool { bound.contains(node) }
+  func isBound(_ node: Int32) -> Bool { bound[Int(node)] }
 
   /// By node. What is garbage is no obstacle to what is not, and the other way round.
   func exclusive() -> [Int64] {
@@ -106,7 +107,11 @@ struct HoldingGraph: Sendable {
   func describe(_ node: Int32) -> (subject: Subject, logical: ByteCount, lastUsedAt: Int64) {
     if Int(node) < objects {
       let object = inventory.input.nodes[Int(node)]
-      return (.object(object.key), ByteCount(layerSizes[node] ?? object.size), object.lastUsedAt)
+      return (
+        .object(object.key),
+        ByteCount(object.key.kind == .image ? layerSizes[Int(node)] : object.size),
+        object.lastUsedAt
+      )
     }
     let vm = inventory.vms[Int(node) - objects]
     return (.vm(vm.name), ByteCount(vm.diskSize), vm.changedAt)
@@ -115,33 +120,51 @@ struct HoldingGraph: Sendable {
   /// Of an image, its tags; of its parts, the images that have them: the first few of them.
   func images(of node: Int32) -> (count: Int, names: [String]) {
     if let tags = tags[node] { return (1, tags) }
-    let holders = holders[node] ?? (0, [])
-    return (holders.count, holders.first.map { name(ofImage: $0) })
+    if Int(node) >= objects { return (0, []) }
+    return (holders.count(of: node), holders.first(of: node).map { name(ofImage: $0) })
   }
 
   private func name(ofImage node: Int32) -> String {
     tags[node]?.first ?? Digest(inventory.input.nodes[Int(node)].key.id)?.short ?? ""
   }
 
-  /// By image: the sum of its layers.
-  private static func layerSizes(_ input: MarkInput) -> [Int32: Int64] {
-    var sizes: [Int32: Int64] = [:]
-    for edge in input.hard where input.nodes[Int(edge.from)].key.kind == .image {
-      let needed = input.nodes[Int(edge.to)]
-      if needed.key.kind == .layer { sizes[edge.from, default: 0] += needed.size }
+  private static func layerSizes(_ input: MarkInput) -> [Int64] {
+    var sizes = [Int64](repeating: 0, count: input.nodes.count)
+    for edge in input.hard where input.nodes[Int(edge.to)].key.kind == .layer {
+      sizes[Int(edge.from)] += input.nodes[Int(edge.to)].size
     }
     return sizes
   }
+}
 
-  private static func holders(_ input: MarkInput) -> [Int32: (count: Int, first: [Int32])] {
-    var holders: [Int32: (count: Int, first: [Int32])] = [:]
-    for edge in input.hard + input.soft where input.nodes[Int(edge.from)].key.kind == .image {
-      var known = holders[edge.to] ?? (0, [])
-      if known.first.contains(edge.from) { continue }
-      known.count += 1
-      if known.first.count < 3 { known.first.append(edge.from) }
-      holders[edge.to] = known
+/// By node: how many images have it, and the first few of them.
+private struct ImageHolders {
+  private static let shown = 3
+  private var counts: [Int32]
+  /// Three places for each node.
+  private var places: [Int32]
+
+  init(_ input: MarkInput) {
+    counts = [Int32](repeating: 0, count: input.nodes.count)
+    places = [Int32](repeating: -1, count: input.nodes.count * Self.shown)
+    let isImage = input.nodes.map { $0.key.kind == .image }
+    var last = [Int32](repeating: -1, count: input.nodes.count)
+    for edges in [input.hard, input.soft] {
+      for edge in edges where isImage[Int(edge.from)] {
+        let count = Int(counts[Int(edge.to)])
+        // One image may want a thing in several roles; its edges come together.
+        if last[Int(edge.to)] == edge.from { continue }
+        last[Int(edge.to)] = edge.from
+        if count < Self.shown { places[Int(edge.to) * Self.shown + count] = edge.from }
+        counts[Int(edge.to)] += 1
+      }
     }
-    return holders
+  }
+
+  func count(of node: Int32) -> Int { Int(counts[Int(node)]) }
+
+  func first(of node: Int32) -> ArraySlice<Int32> {
+    let start = Int(node) * Self.shown
+    return places[start..<(start + min(Self.shown, count(of: node)))]
   }
 }

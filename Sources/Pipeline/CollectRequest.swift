@@ -39,6 +39,7 @@ package struct CollectOutcome: Sendable {
   package var going: [Candidate]
   /// Needed again between the decision and the deed.
   package var spared: [Candidate]
+  /// Of a dry run only.
   package var staying: [Staying]
   package var isDryRun: Bool
   /// What a limit still lacks.

@@ -16,7 +16,8 @@ extension Session {
     let inventory = try catalog.inventory()
     let (measured, plan) = try plan(request, settings.collection, inventory)
     var outcome = CollectOutcome(
-      going: plan.candidates, spared: [], staying: plan.staying, isDryRun: request.isDryRun)
+      going: plan.candidates, spared: [], staying: request.isDryRun ? plan.staying : [],
+      isDryRun: request.isDryRun)
     outcome.shortfall = plan.shortfall
     outcome.unbuildable = plan.unbuildable
     outcome.recent = plan.recent
