@@ -14,7 +14,8 @@ struct UsageVerb: ParsableCommand {
 
   @OptionGroup var common: CommonOptions
   @OptionGroup var output: FormatOption
-  @Flag(help: "Every input, tree and small blob on a line of its own.") var all = false
+  @Flag(help: "Each thing on a line of its own, also where there are many of a kind.") var all =
+    false
   @Flag(help: "Draw images with their layers, disks and VMs.") var tree = false
 
   func run() throws {
@@ -24,7 +25,7 @@ struct UsageVerb: ParsableCommand {
       Output.write(
         UsageTree(account.account, try session.images(), try session.vms()).text)
     } else {
-      Listing.usage(account, all: all).print(as: output.format)
+      Listing.usage(account, all: all, for: output.format).print(as: output.format)
     }
     if output.format == .table { summarise(account) }
   }
@@ -59,10 +60,12 @@ extension StoreAccount.Part {
 }
 
 extension Listing {
-  /// Kinds of which a person wants to see each.
-  private static let shown: Set<ObjectKind> = [.image, .layer, .disk, .boot, .warm, .checkpoint]
+  /// Kinds of which a person wants to see each, while they are not too many.
+  private static let shown: Set = ["image", "layer", "disk", "boot", "warm", "checkpoint", "vm"]
+  private static let many = 100
 
-  static func usage(_ account: StoreAccount, all: Bool) -> Listing {
+  /// Rows or items, whichever the form shows: there may be very many.
+  static func usage(_ account: StoreAccount, all: Bool, for format: OutputFormat) -> Listing {
     var listing = Listing(
       kind: "usage",
       columns: [
@@ -71,15 +74,23 @@ extension Listing {
         .init("frees", alignsRight: true),
       ], nothing: "nothing yet")
     let entries = account.account.entries
-    let images = entries.filter { $0.subject.kind == .image }
-    for entry in images + entries.filter({ $0.subject.kind != .image }) {
-      if all || entry.subject.kind.map(shown.contains) ?? true {
-        listing.rows.append(
-          [entry.title, "\(entry.logical)"] + figures(entry.total, entry.exclusive, entry.frees))
+    if format == .json {
+      listing.items = entries.map(\.json)
+    } else {
+      var kinds = Dictionary(grouping: entries, by: \.kindName)
+      for kind in ["image", "boot", "checkpoint", "disk", "layer", "warm", "vm"]
+        + kinds.keys.sorted()
+      {
+        guard let those = kinds.removeValue(forKey: kind) else { continue }
+        if all || shown.contains(kind) && those.count <= many {
+          listing.rows += those.map { entry in
+            [entry.title, "\(entry.logical)"] + figures(entry.total, entry.exclusive, entry.frees)
+          }
+        } else {
+          listing.rows.append(sum(those, kind))
+        }
       }
     }
-    if !all { listing.rows += Self.sums(entries) }
-    listing.items = entries.map(\.json)
     let parts = account.parts.map { ($0.key.rawValue + "_bytes", JSON.integer($0.value.bytes)) }
     listing.members = [
       "parts": .object(Dictionary(uniqueKeysWithValues: parts)),
@@ -96,20 +107,15 @@ extension Listing {
     ["\(total)", "\(ByteCount(total.bytes - alone.bytes))", "\(alone)", "\(frees)"]
   }
 
-  /// One line for each kind of which there are many.
-  private static func sums(_ entries: [Account.Entry]) -> [[String]] {
-    ObjectKind.allCases.filter { !shown.contains($0) }.compactMap { kind in
-      let those = entries.filter { $0.subject.kind == kind }
-      if those.isEmpty { return nil }
-      func sum(_ value: KeyPath<Account.Entry, ByteCount>) -> ByteCount {
-        those.reduce(.zero) { $0 + $1[keyPath: value] }
-      }
-      // Each counted for itself: one may hold another.
-      return [
-        "\(those.count) \(kind.rawValue)\(those.count == 1 ? "" : "s")", "\(sum(\.logical))",
-        "\(sum(\.allocated))", "-", "-", "\(sum(\.frees))",
-      ]
+  /// One line for many of a kind. Each is counted for itself: one may hold another.
+  private static func sum(_ entries: [Account.Entry], _ kind: String) -> [String] {
+    func sum(_ value: KeyPath<Account.Entry, ByteCount>) -> ByteCount {
+      entries.reduce(.zero) { $0 + $1[keyPath: value] }
     }
+    return [
+      "\(entries.count) \(kind)\(entries.count == 1 ? "" : "s")", "\(sum(\.logical))",
+      "\(sum(\.allocated))", "-", "-", "\(sum(\.frees))",
+    ]
   }
 }
 
@@ -127,15 +133,17 @@ extension Account.Entry {
     return Tally.shortened(key.description) + text + (isGarbage ? ", of nothing" : "")
   }
 
+  var kindName: String { subject.kind?.rawValue ?? "vm" }
+
   var json: JSON {
-    let (kind, name) =
+    let name =
       switch subject {
-      case .object(let key): (key.kind.rawValue, key.id)
-      case .vm(let name): ("vm", name)
-      case .encoding, .file: ("file", subject.description)
+      case .object(let key): key.id
+      case .vm(let name): name
+      case .encoding, .file: subject.description
       }
     return .object([
-      "kind": .string(kind), "name": .string(name), "logical_bytes": .integer(logical.bytes),
+      "kind": .string(kindName), "name": .string(name), "logical_bytes": .integer(logical.bytes),
       "allocated_bytes": .integer(allocated.bytes), "total_bytes": .integer(total.bytes),
       "shared_bytes": .integer(shared.bytes), "exclusive_bytes": .integer(exclusive.bytes),
       "frees_bytes": .integer(frees.bytes), "garbage": .bool(isGarbage),
