@@ -87,8 +87,8 @@ extension Catalog {
         """, [candidate.lastUsedAt, candidate.id])
       guard isSame == true else { return false }
       try remove(
-        vm: candidate.id, named: name, reason: candidate.reason.rawValue, actor: "gc", batch,
-        trash, database)
+        vm: candidate.id, named: name, reason: candidate.reason.rawValue,
+        bytes: candidate.bytes.bytes, actor: "gc", batch, trash, database)
       return true
     case .encoding:
       guard try isStillSuperseded(candidate.id, database) else { return false }

@@ -8,7 +8,7 @@ struct HoldingGraph: Sendable {
   /// Everything that keeps something, whether it needs it or only wants it.
   private let edges: [ReachabilityGraph.Edge]
   private let roots: [Int32]
-  /// By node: something that stays holds it, or it is a VM.
+  /// By node: something that stays holds it, or it is a VM that stays.
   let isHeld: [Bool]
   /// Those that something else, which stays, can't do without.
   private let bound: [Bool]
@@ -25,10 +25,12 @@ struct HoldingGraph: Sendable {
     var edges = input.hard + input.soft
     var roots: [Int32] = []
     var bound = [Bool](repeating: false, count: bytes.count)
+    let abandoned = Set(input.abandoned.map(\.subject))
     for (index, vm) in inventory.vms.enumerated() {
       let node = Int32(objects + index)
-      roots.append(node)
       edges += vm.needed.map { .init(from: node, to: $0) }
+      if abandoned.contains(.vm(vm.name)) { continue }
+      roots.append(node)
       for needed in vm.needed { bound[Int(needed)] = true }
     }
     for root in input.roots {

@@ -16,7 +16,7 @@ package enum PipelineError: Failure {
   case vmIsRunning(String)
   case vmIsNotRunning(String)
   case lockIsStale(recipe: String, reasons: [String])
-  case noRoom(needed: ByteCount, free: ByteCount, path: String)
+  case noRoom(needed: ByteCount, free: ByteCount, collectable: ByteCount, path: String)
   case guestProgramMissing(path: String)
   case guestProgramChanged(path: String)
   case noKernel(String)
@@ -80,7 +80,7 @@ package enum PipelineError: Failure {
     case .vmIsNotRunning(let name): "the VM \"\(name)\" is not running"
     case .lockIsStale(let recipe, let reasons):
       "the lock of \"\(recipe)\" does not fit it: \(reasons.joined(separator: "; "))"
-    case .noRoom(let needed, let free, let path):
+    case .noRoom(let needed, let free, _, let path):
       "about \(needed) are needed and \(free) are free on the file system of \"\(path)\""
     case .guestProgramMissing(let path):
       "the program that runs inside VMs is not there: \"\(path)\""
@@ -125,7 +125,8 @@ package enum PipelineError: Failure {
     case .vmExists: "choose another name, or remove it with `hutch rm`"
     case .vmIsRunning(let name): "`hutch stop \(name)` first"
     case .lockIsStale: "build without --locked to complete the lock"
-    case .noRoom: "make room, for example with `hutch gc --now`"
+    case .noRoom(let needed, _, let collectable, _):
+      Self.hint(forFree: needed, collectable)
     case .guestProgramMissing: "run `make build`, or `make install`, which puts it in place"
     case .workNotFetched(let name):
       "`hutch start \(name)`, then look at /workspace with `hutch exec \(name)`"
@@ -135,10 +136,7 @@ package enum PipelineError: Failure {
     case .guestProgramChanged: "try again"
     case .fileExists: "give another name with --output, or remove it"
     case .notPinnable: "VMs stay until they are removed"
-    case .belowFloor(let floor, _, let collectable, _):
-      collectable == .zero
-        ? "nothing in the store can be collected; remove VMs or tags, then run `hutch gc --now`"
-        : "`hutch gc --min-free \(floor.asArgument)` can free up to \(collectable)"
+    case .belowFloor(let floor, _, let collectable, _): Self.hint(forFree: floor, collectable)
     case .notABundle: "make one with `hutch export --inputs`"
     case .secretsMissing(let step, let names):
       "`hutch build "
@@ -157,5 +155,10 @@ package enum PipelineError: Failure {
       path
     default: nil
     }
+  }
+
+  private static func hint(forFree wanted: ByteCount, _ collectable: ByteCount) -> String {
+    if collectable == .zero { return "remove VMs or tags, then run `hutch gc --now`" }
+    return "`hutch gc --min-free \(wanted.asArgument)` can free up to \(collectable)"
   }
 }

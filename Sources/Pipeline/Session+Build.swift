@@ -139,7 +139,8 @@ extension Session {
     let free = try Files.freeSpace(layout.root)
     if free.bytes - floor.bytes < needed {
       throw PipelineError.noRoom(
-        needed: ByteCount(needed) + floor, free: free, path: layout.root)
+        needed: ByteCount(needed) + floor, free: free, collectable: try collectable(),
+        path: layout.root)
     }
   }
 }

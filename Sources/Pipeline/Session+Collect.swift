@@ -22,7 +22,9 @@ extension Session {
     outcome.unbuildable = plan.unbuildable
     outcome.recent = plan.recent
     if plan.shortfall > .zero {
-      outcome.help = help(measured, without: plan.candidates, takesInputs: request.takesInputs)
+      outcome.help = help(
+        measured, without: plan.candidates, takesInputs: request.takesInputs,
+        keep: request.keep ?? settings.collection.keep ?? 1)
     }
     if request.isDryRun { return outcome }
     let unfinished = plan.candidates.filter { Self.isUnfinished($0) }
@@ -50,7 +52,8 @@ extension Session {
     if budget == nil && minFree == nil {
       let leftovers = try leftovers()
       let first = inventory.plan(policy, leftovers: leftovers)
-      let usage = try measure(paths: inventory.paths(of: first.candidates))
+      // What can't be measured goes all the same.
+      let usage = (try? measure(paths: inventory.paths(of: first.candidates))) ?? DiskUsage()
       let measured = inventory.measured(usage.bytes, isWhole: false)
       return (
         measured,
@@ -70,13 +73,21 @@ extension Session {
     return (measured, measured.plan(policy, leftovers: leftovers))
   }
 
-  /// What a person could give up: inputs, VMs without work, tags.
+  /// What a person could give up: earlier images, inputs, VMs without work, tags.
   private func help(
-    _ inventory: Inventory, without gone: [Candidate], takesInputs: Bool
+    _ inventory: Inventory, without gone: [Candidate], takesInputs: Bool, keep: Int
   ) -> [CollectHelp] {
     let gone = Set(gone.map(\.subject))
-    let entries = Account(inventory.without(gone)).entries.filter { !gone.contains($0.subject) }
+    let inventory = inventory.without(gone)
+    let entries = Account(inventory).entries.filter { !gone.contains($0.subject) }
     var help: [CollectHelp] = []
+    if keep > 1 {
+      let earlier = inventory.mark(grace: nil, keep: 1).candidates
+      help.append(
+        CollectHelp(
+          command: "hutch gc --now --keep 1",
+          frees: earlier.reduce(.zero) { $0 + (gone.contains($1.subject) ? .zero : $1.bytes) }))
+    }
     if !takesInputs {
       let inputs = entries.filter { $0.subject.kind == .input && $0.frees > .zero }
       let bytes = inputs.reduce(ByteCount.zero) { $0 + $1.frees }

@@ -12,18 +12,20 @@ extension Session {
     return try Settings.parse(text: text, path: path)
   }
 
-  /// Refuses what would write into a store whose file system is about full. What a collection
-  /// could free is only worked out to say so, from what the catalog has of sizes.
+  /// Refuses what would write into a store whose file system is about full.
   func requireFloor() throws {
     let floor = try settings().floor
     if floor == .zero { return }
     let free = try Files.freeSpace(layout.root)
     if free >= floor { return }
+    throw PipelineError.belowFloor(
+      floor: floor, free: free, collectable: try collectable(), path: layout.root)
+  }
+
+  /// What a collection could free, for who has no room: from what the catalog has of sizes.
+  func collectable() throws -> ByteCount {
     var policy = EvictionPolicy(grace: Self.grace)
     policy.wanted = ByteCount(Int64.max)
-    let plan = try catalog.inventory().plan(policy)
-    throw PipelineError.belowFloor(
-      floor: floor, free: free,
-      collectable: plan.candidates.reduce(.zero) { $0 + $1.bytes }, path: layout.root)
+    return try catalog.inventory().plan(policy).candidates.reduce(.zero) { $0 + $1.bytes }
   }
 }

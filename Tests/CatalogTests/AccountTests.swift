@@ -49,7 +49,7 @@ import Vocabulary
   }
 
   /// Two tagged images that share a layer, with disks, trees, a package and a VM each.
-  private func fill() throws {
+  fileprivate func fill() throws {
     let lease = try catalog.lease(for: "build")
     for name in ["a", "b"] {
       let layers = [diffID("base"), diffID(name)]
@@ -74,7 +74,7 @@ import Vocabulary
     lease.release()
   }
 
-  private func account() throws -> Account {
+  fileprivate func account() throws -> Account {
     let usage = try DiskUsage.measure(
       test.path,
       divided: [
@@ -191,6 +191,20 @@ import Vocabulary
     #expect(account.garbage == ByteCount(3 * 4096))
     #expect(account[image("old")]?.exclusive == ByteCount(3 * 4096))
     #expect(account[image("a")]?.exclusive == ByteCount(4 * 4096))
+  }
+}
+
+extension AccountTests {
+  @Test func `a throwaway VM that nobody supervises holds nothing`() throws {
+    try fill()
+    try catalog.empty([try catalog.deleteVM("vm-b", reason: "asked for")])
+    let disk = try require(try catalog.objects(.disk).first).key
+    try catalog.createVM(newVM("lost", disk: disk, ephemeral: true))
+    try test.touch("vms/lost/overlay.qcow2")
+    let account = try account()
+    #expect(account.vm("lost")?.isGarbage == true)
+    #expect(account.vm("vm-a")?.isGarbage == false)
+    #expect(account.garbage == (try Files.allocated(below: test.path + "/vms/lost")))
   }
 }
 

@@ -145,6 +145,25 @@ import Vocabulary
     withExtendedLifetime(lock.descriptor) {}
   }
 
+  @Test func `earlier images that are kept stay under a limit, and it is said what they take`()
+    throws
+  {
+    let kept = store.image("b")
+    try session.remove("vm-b", force: false)
+    try session.tag("a", as: "b")
+    let outcome = try collect {
+      $0.budget = .at(.zero)
+      $0.keep = 2
+    }
+    #expect(try session.images().map(\.id).contains(kept))
+    let help = try #require(outcome.help.first { $0.command.hasSuffix("--keep 1") })
+    let before = try store.used()
+    let freed = try collect().bytes
+    #expect(freed == help.frees)
+    #expect(try before - store.used() == freed.bytes)
+    #expect(try !session.images().map(\.id).contains(kept))
+  }
+
   @Test func `blobs of others and files beside the store stay, whatever the limit`() throws {
     let foreign = "blobs/sha256/\(Digest.of("foreign").hex)"
     try store.write(foreign, blocks: 4)
