@@ -48,10 +48,17 @@ extension WhyAnswer {
       let more = others.count > 5 ? " and \(others.count - 5) more" : ""
       lines.append("also held by: \(others.prefix(5).joined(separator: ", "))\(more)")
     }
-    if !holding.isNeeded {
-      lines.append("can be made or fetched again: it goes when space is short")
-    }
+    if !holding.isNeeded, let fate = fate(holding.key.kind) { lines.append(fate) }
     return lines
+  }
+
+  /// Of what is only wanted: when it goes all the same.
+  private static func fate(_ kind: ObjectKind) -> String? {
+    switch kind {
+    case .tree, .warm, .disk, .boot: "can be made again: it goes where a limit asks for room"
+    case .input: "can be fetched again, while a mirror has it: it goes with `hutch gc --inputs`"
+    default: nil
+    }
   }
 
   private static func free(_ holding: Holding, _ now: Int64) -> [String] {

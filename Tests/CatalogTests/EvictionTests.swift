@@ -203,6 +203,54 @@ import Vocabulary
     #expect(try catalog.inventory().plan(policy).candidates.isEmpty)
   }
 
+  @Test func `clones beside collectors that take all they can never lose their disk`() async throws
+  {
+    let layers = [diffID("base"), diffID("a")]
+    let chain = try require(ChainID(of: layers))
+    let build = try catalog.lease(for: "build")
+    try catalog.tag("a", try catalog.putImage("a", layers, in: test, build))
+    build.release()
+    try await withThrowingTaskGroup { group in
+      for worker in 0..<2 {
+        group.addTask { [test] in
+          let catalog = try test.open()
+          for round in 0..<20 {
+            // As a clone does it: the disk is made if it is not there, and kept by the lease.
+            let lease = try catalog.lease(for: "clone")
+            let record = DiskRecord(
+              chain: chain, formatter: "test-1", format: .raw, virtualSize: .gibibytes(64))
+            let file = "disks/a.raw"
+            while try catalog.disk(chain, formatter: "test-1", lease) == nil {
+              guard try catalog.beginWriting(record.key, files: [file], lease) == .write else {
+                continue
+              }
+              let publication = Publication(size: .gibibytes(64), allocated: ByteCount(4096))
+              try catalog.publishDisk(record, publication, lease) { try test.touch(file) }
+            }
+            try catalog.putVM("vm-\(worker)-\(round)", disk: record.key)
+            lease.release()
+            #expect(test.exists(file))
+            try catalog.empty([
+              try catalog.deleteVM("vm-\(worker)-\(round)", reason: "asked for")
+            ])
+          }
+        }
+      }
+      group.addTask { [test] in
+        let catalog = try test.open()
+        var policy = EvictionPolicy(grace: nil)
+        policy.wanted = ByteCount(Int64.max)
+        for _ in 0..<40 {
+          _ = try catalog.collect(try catalog.inventory().plan(policy).candidates)
+          try catalog.empty(try catalog.recoverTrash())
+        }
+      }
+      try await group.waitForAll()
+    }
+    try expectWhole()
+    #expect(try catalog.images().count == 1)
+  }
+
   private func expectWhole() throws {
     for image in try catalog.images() {
       for layer in image.layers {

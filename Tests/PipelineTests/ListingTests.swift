@@ -60,6 +60,23 @@ extension EndToEnd {
       return said.split(separator: "\t").first.flatMap { Int64($0) }
     }
 
+    @Test func `why leads from a tag to what it holds, and df draws it`() throws {
+      let layer = try #require(try place.layers(of: "base").first?.dropFirst(7).prefix(12))
+      let lines = try place.hutch("why", String(layer)).text.split(separator: "\n")
+      #expect(lines.first == "tag base")
+      #expect(lines.dropFirst().first?.hasPrefix("└─ image ") == true)
+      #expect(lines.dropFirst(2).first == "   └─ layer \(layer)")
+      let json = try JSON(
+        parsing: try place.hutch("why", "layer", String(layer), "--format", "json").output)
+      #expect(json["kind"] == .string("why"))
+      #expect(json["held"] == .bool(true))
+      #expect(json["path"]?.array?.count == 2)
+      _ = try place.hutch("clone", "base", "drawn")
+      let tree = try place.hutch("df", "--tree").text.split(separator: "\n")
+      #expect(tree.contains { $0.hasPrefix("├─ layer \(layer) (base 0)") })
+      #expect(tree.contains { $0.contains("─ vm drawn") })
+    }
+
     @Test func `what people read says the same`() throws {
       let images = try place.hutch("images").text.split(separator: "\n")
       #expect(images.first?.hasPrefix("TAGS") == true)
