@@ -30,7 +30,7 @@ struct HutchCommand: ParsableCommand {
         name: "Daily",
         subcommands: [
           RunVerb.self, ShellVerb.self, ExecVerb.self, SyncVerb.self, VMsVerb.self, RemoveVerb.self,
-          ImagesVerb.self, BuildVerb.self, CollectVerb.self, DoctorVerb.self,
+          ImagesVerb.self, BuildVerb.self, CollectVerb.self, UsageVerb.self, DoctorVerb.self,
         ]),
       CommandGroup(
         name: "More",
@@ -39,7 +39,8 @@ struct HutchCommand: ParsableCommand {
           CopyVerb.self, SecureShellVerb.self, SecureShellConfigurationVerb.self,
           ForwardVerb.self, SecureShellProxyVerb.self, LogsVerb.self, CloneVerb.self, DiffVerb.self,
           ExportVerb.self, FetchVerb.self, ImportVerb.self, LayersVerb.self, LockVerb.self,
-          VerifyVerb.self, TagVerb.self, UntagVerb.self, ResetVerb.self,
+          VerifyVerb.self, TagVerb.self, UntagVerb.self, PinVerb.self, UnpinVerb.self, WhyVerb.self,
+          ResetVerb.self,
         ]),
     ])
 }

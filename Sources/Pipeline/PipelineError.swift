@@ -17,7 +17,7 @@ package enum PipelineError: Failure {
   case vmIsNotRunning(String)
   case vmIsPaused(String)
   case lockIsStale(recipe: String, reasons: [String])
-  case noRoom(needed: ByteCount, free: ByteCount, path: String)
+  case noRoom(needed: ByteCount, free: ByteCount, collectable: ByteCount, path: String)
   case guestProgramMissing(path: String)
   case guestProgramChanged(path: String)
   case noKernel(String)
@@ -42,6 +42,8 @@ package enum PipelineError: Failure {
   case damagedConfiguration(ImageID)
   case fileExists(String)
   case notABundle(String)
+  case notPinnable(String)
+  case belowFloor(floor: ByteCount, free: ByteCount, collectable: ByteCount, path: String)
 
   package var kind: FailureKind {
     switch self {
@@ -53,9 +55,10 @@ package enum PipelineError: Failure {
       .noWork, .fileExists, .wouldReplace:
       .inUse
     case .lockIsStale, .badVMName, .workspaceNotADirectory, .badVariable,
-      .badDirectory, .notABundle, .badSecret, .secretsMissing:
+      .badDirectory, .notABundle, .badSecret, .secretsMissing,
+      .notPinnable:
       .badInput
-    case .noRoom: .noSpace
+    case .noRoom, .belowFloor: .noSpace
     case .notPinned: .verificationDiffers
     case .guestProgramMissing, .storeOfAnotherUser: .missingHostTool
     case .guestProgramChanged, .notStarted, .workspaceTransfer, .notCopied, .noSecureShell,
@@ -86,7 +89,7 @@ package enum PipelineError: Failure {
     case .vmIsPaused(let name): "the VM \"\(name)\" is paused"
     case .lockIsStale(let recipe, let reasons):
       "the lock of \"\(recipe)\" does not fit it: \(reasons.joined(separator: "; "))"
-    case .noRoom(let needed, let free, let path):
+    case .noRoom(let needed, let free, _, let path):
       "about \(needed) are needed and \(free) are free on the file system of \"\(path)\""
     case .guestProgramMissing(let path):
       "the program that runs inside VMs is not there: \"\(path)\""
@@ -122,6 +125,9 @@ package enum PipelineError: Failure {
     case .notBuilt(let name): "the image \"\(name)\" is not built, and --no-build was given"
     case .fileExists(let path): "\"\(path)\" exists already"
     case .notABundle(let path): "\"\(path)\" is not a whole bundle of inputs"
+    case .notPinnable(let name): "the VM \"\(name)\" can't be pinned"
+    case .belowFloor(let floor, let free, _, let path):
+      "\(free) are free on the file system of \"\(path)\", and \(floor) are to stay free"
     case .damagedConfiguration(let image): "the configuration of image \(image) is damaged"
     }
   }
@@ -137,7 +143,8 @@ package enum PipelineError: Failure {
     case .vmIsRunning(let name): "`hutch stop \(name)` first"
     case .vmIsPaused(let name): "`hutch resume \(name)` first"
     case .lockIsStale: "build without --locked to complete the lock"
-    case .noRoom: "make room, for example with `hutch gc --now`"
+    case .noRoom(let needed, _, let collectable, _):
+      Self.hint(forFree: needed, collectable)
     case .guestProgramMissing: "run `make build`, or `make install`, which puts it in place"
     case .workNotFetched(let name):
       "`hutch start \(name)`, then look at /workspace with `hutch exec \(name)`"
@@ -148,6 +155,8 @@ package enum PipelineError: Failure {
     case .noSecureShell: "add the package \"openssh-server\" to its recipe"
     case .wouldReplace: "name another target, or remove it"
     case .fileExists: "give another name with --output, or remove it"
+    case .notPinnable: "VMs stay until they are removed"
+    case .belowFloor(let floor, _, let collectable, _): Self.hint(forFree: floor, collectable)
     case .notABundle: "make one with `hutch export --inputs`"
     case .secretsMissing(_, let names, let command):
       "`hutch \(command) " + names.map { "--secret \($0)=FILE" }.joined(separator: " ") + "`"
@@ -168,5 +177,10 @@ package enum PipelineError: Failure {
       path
     default: nil
     }
+  }
+
+  private static func hint(forFree wanted: ByteCount, _ collectable: ByteCount) -> String {
+    if collectable == .zero { return "remove VMs or tags, then run `hutch gc --now`" }
+    return "`hutch gc --min-free \(wanted.asArgument)` can free up to \(collectable)"
   }
 }

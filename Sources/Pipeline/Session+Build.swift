@@ -144,16 +144,21 @@ extension Session {
       timings: Timings())
   }
 
-  /// Before the first byte is written: what a step may leave, and room to leave it in.
+  /// Before the first byte is written: what a step may leave, and room to leave it in, above what
+  /// is to stay free.
   func requireRoom(for steps: some Sequence<PlannedStep>) throws {
+    try requireFloor()
+    let floor = try settings().floor
     var needed: Int64 = 64 << 20
     for step in steps {
       // A package takes about four times its size unpacked, once as a tree, once in the disk.
       needed += step.inputs.reduce(0) { $0 + $1.size.bytes } * 9 + (32 << 20)
     }
     let free = try Files.freeSpace(layout.root)
-    if free.bytes < needed {
-      throw PipelineError.noRoom(needed: ByteCount(needed), free: free, path: layout.root)
+    if free.bytes - floor.bytes < needed {
+      throw PipelineError.noRoom(
+        needed: ByteCount(needed) + floor, free: free, collectable: try collectable(),
+        path: layout.root)
     }
   }
 }

@@ -77,6 +77,12 @@ extension EndToEnd {
       let unfinished = try place.judge(
         "find", "rootless/store/ingest", "-mindepth", "1", "-not", "-name", "CACHEDIR.TAG")
       #expect(unfinished.isEmpty)
+      // Root sees all of it; the user sees as much from inside their own namespace.
+      let usage = try place.program.run(["df", "--format", "json"], after: script)
+      let said = try place.judge("du", "-s", "--block-size=1", "rootless/store")
+      #expect(
+        try JSON(parsing: usage.output)["total_bytes"]?.integer.map(String.init)
+          == said.split(separator: "\t").first.map(String.init))
     }
   }
 }

@@ -60,9 +60,10 @@ extension EndToEnd {
       }
       #expect(page == "hello\n")
       // proc_pid_net(5): addresses and ports in hexadecimal, 0A is a listening socket.
-      let sockets = try place.judge("cat", "/proc/net/tcp", "/proc/net/tcp6").split(separator: "\n").filter {
-        $0.contains(":B84F 00000000:0000 0A")
-      }
+      let sockets = try place.judge("cat", "/proc/net/tcp", "/proc/net/tcp6").split(separator: "\n")
+        .filter {
+          $0.contains(":B84F 00000000:0000 0A")
+        }
       #expect(sockets.count == 1 && sockets[0].contains("0100007F:B84F"))
       forward.process.terminate(graceMilliseconds: 1000)
       server.process.terminate(graceMilliseconds: 1000)
