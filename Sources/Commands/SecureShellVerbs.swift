@@ -99,7 +99,7 @@ struct SecureShellProxyVerb: ParsableCommand {
     shouldDisplay: false)
 
   @OptionGroup var common: CommonOptions
-  @Argument var name: String
+  @Argument(help: "A VM.") var name: String
 
   func run() throws { throw ExitCode(try common.session().secureShellProxy(name)) }
 }
