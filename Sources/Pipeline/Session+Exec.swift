@@ -12,7 +12,7 @@ extension Session {
     }
     let open = try request.open(
       try configuration(of: image),
-      startingIn: vm.workspace == nil ? nil : OutgoingWorkspace.guestPath, environment)
+      startingIn: vm.workspaceStart, environment)
     let link = try SupervisorLink(socket: socket)
     let outcome = try link.run(
       open, io: .standard(wantsTerminal: request.wantsTerminal)
