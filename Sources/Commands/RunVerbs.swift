@@ -49,7 +49,10 @@ struct RunVerb: TakesCommand {
   @OptionGroup var common: CommonOptions
   @OptionGroup var machine: MachineOptions
   @Option(help: "A directory whose copy the command works on.") var workspace: String?
-  @Option(help: "How the workspace goes in and comes back; else as the directory suggests.")
+  @Option(
+    help: ArgumentHelp(
+      "How the workspace goes in and comes back; else as the directory suggests.",
+      valueName: "mode"))
   var workspaceMode: WorkspaceMode?
   @Option(help: "How many commits go in with a git workspace, 0 for all; else by size.")
   var history: Int?
