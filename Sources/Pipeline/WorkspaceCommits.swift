@@ -26,9 +26,13 @@ extension OutgoingWorkspace {
   ) throws -> FetchedWork {
     try report.stage("workspace out", &timings) {
       var fetched = FetchedWork()
-      if let place = sent.place {
+      if let repository = sent.repository {
         do {
-          return try fetchCommits(place, user, folder, link, report)
+          fetched = try fetchCommits(repository.place, user, folder, link, report)
+          if repository.files.hasUnseen {
+            try lookForUnseen(repository.files, sent, folder, link, report, &fetched)
+          }
+          return fetched
         } catch let absence as NoCommits {
           report(.note("\(absence.reason): its files are taken as they are, without commits"))
           fetched.staysInside = absence.mayHold
@@ -36,7 +40,7 @@ extension OutgoingWorkspace {
         }
       }
       let changes = try fetchChanges(sent, to: folder, over: link, report)
-      for left in changes.leftOut where sent.place == nil || left.reason != .git {
+      for left in changes.leftOut where sent.repository == nil || left.reason != .git {
         report(
           .note(
             "stays in the VM: \"\(Self.text(left.path))\": \(left.reason.explanation)"))
@@ -79,6 +83,23 @@ extension OutgoingWorkspace {
     }
     fetched.work = .branch(changes)
     return fetched
+  }
+
+  /// Commits don't show what was changed in submodules and behind filters; the files do.
+  private func lookForUnseen(
+    _ files: GitFiles, _ sent: Sent, _ folder: String, _ link: any GuestLink, _ report: Reporter,
+    _ fetched: inout FetchedWork
+  ) throws {
+    defer { try? Files.remove(Self.changes(in: folder)) }
+    let changes = try fetchChanges(sent, to: folder, over: link, report)
+    let unseen = changes.list.filter(files.hides).map(\.path)
+    guard let first = unseen.first else { return }
+    fetched.staysInside = true
+    let rest = unseen.count > 1 ? " and \(unseen.count - 1) more" : ""
+    report(
+      .note(
+        "stays in the VM: \"\(Self.text(first))\"\(rest): changes in submodules, and in files "
+          + "that a filter of git's made, do not come back"))
   }
 
   private func ask(

@@ -73,18 +73,23 @@ struct OutgoingWorkspace {
 
   static func repository(in folder: String) -> String { folder + "/workspace.git" }
 
+  struct SentRepository {
+    var place: GitPlace
+    var files: GitFiles
+  }
+
   /// What went in: needed to make sense of what comes back.
   struct Sent {
     var snapshot: WorkspaceSnapshot
-    var place: GitPlace?
+    var repository: SentRepository?
   }
 
   /// Sends the copy, and keeps in the VM's folder what was sent.
   func send(
     to folder: String, over link: any GuestLink, _ report: Reporter, _ timings: inout Timings
   ) throws -> Sent {
-    let (archive, place) = try report.stage("workspace in", &timings) {
-      let (archive, place) = try open(in: folder, report)
+    let (archive, repository) = try report.stage("workspace in", &timings) {
+      let (archive, repository) = try open(in: folder, report)
       var sent: Int64 = 0
       let outcome = try link.sendTree(to: Array(Self.guestPath.utf8), remembers: true) { most in
         let piece = try archive.next(most)
@@ -97,8 +102,8 @@ struct OutgoingWorkspace {
           what: "sent to", reason: TailBuffer.printable(outcome.messages.utf8))
       }
       try archive.snapshot.save(to: Self.snapshot(in: folder))
-      try place?.remember()
-      return (archive, place)
+      try repository?.place.remember()
+      return (archive, repository)
     }
     for (path, reason) in archive.skipped {
       report(.note("not sent to the VM: \"\(Self.text(path))\" (\(reason.rawValue))"))
@@ -106,34 +111,23 @@ struct OutgoingWorkspace {
     for path in archive.unsteady {
       report(.note("changed while it was sent to the VM: \"\(Self.text(path))\""))
     }
-    return Sent(snapshot: archive.snapshot, place: place)
+    return Sent(snapshot: archive.snapshot, repository: repository)
   }
 
   private func open(
     in folder: String, _ report: Reporter
-  ) throws -> (WorkspaceArchive, GitPlace?) {
+  ) throws -> (WorkspaceArchive, SentRepository?) {
     guard let repository else { return (try WorkspaceArchive(directory: directory), nil) }
     let files = try GitFiles(repository)
     let place = try GitPlace.make(
       at: Self.repository(in: folder), from: repository, history: history)
     try place.unwatch(files.unwatched)
-    for path in files.submodules {
-      report(
-        .note(
-          "submodule \"\(Self.text(path))\": its files are in the VM; "
-            + "what is changed in them does not come back"))
-    }
     for path in files.nested {
       report(.note("not sent to the VM: \"\(Self.text(path))\" (a repository of its own)"))
     }
-    if !files.unwatched.isEmpty {
-      report(
-        .note(
-          "made by a filter (git-lfs and the like) or left out by a sparse checkout: changes to "
-            + "\(files.unwatched.count) files do not come back"))
-    }
     return (
-      try WorkspaceArchive(directory: directory, files: files, repository: place), place
+      try WorkspaceArchive(directory: directory, files: files, repository: place),
+      SentRepository(place: place, files: files)
     )
   }
 

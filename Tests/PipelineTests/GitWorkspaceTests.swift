@@ -194,6 +194,40 @@ extension EndToEnd {
       #expect(try shell("git rev-list --count main..hutch/holder") == "1\n")
     }
 
+    @Test func `changes in a submodule keep the VM, and others come back`() throws {
+      try makeRepository(
+        """
+        git init -q ../inner; cd ../inner; echo x > x; git add x
+        git -c user.name=x -c user.email=x commit -q -m x; cd ../work
+        git -c protocol.file.allow=always submodule add -q ../inner sub; git commit -q -m sub
+        """)
+      let ran = try run("--apply", "--name", "same", script: "[ -e sub/x ]; echo two >> file")
+      #expect(ran.status == 0, "\(ran.error)")
+      #expect(try place.vm("same") == nil)
+      let kept = try run("--name", "holder", script: "echo more >> sub/x; echo two >> file")
+      #expect(kept.error.contains("stays in the VM: \"sub/x\""), "\(kept.error)")
+      #expect(try place.hutch("sync", "holder", "--apply").status == 0)
+      #expect(try place.state(of: "holder") == "stopped")
+      #expect(try shell("git diff --name-only main hutch/holder") == "file\n")
+    }
+
+    @Test func `a person in front of a terminal sees the commits and is asked`() throws {
+      try makeRepository()
+      let words = [
+        Program.path, "run", "base", "--cpus", "1", "--workspace", "work", "--name", "asker",
+        "--no-tty", "--", "sh", "-c", "echo x > .envrc; git add .; git commit -qm careful",
+      ].map { "'\($0)'" }.joined(separator: " ")
+      let asked = try Processes.run(
+        Command(
+          "script", ["-qec", words, "/dev/null"], environment: place.program.environment,
+          workingDirectory: place.directory), input: Array("y\n".utf8), milliseconds: 120_000)
+      let said = asked.text
+      #expect(said.contains("careful  (A Person)"), "\(said)")
+      #expect(said.contains("added  .envrc  +1 -0   (careful: a shell runs or reads it"))
+      #expect(said.contains("make the branch \"hutch/asker\"?"))
+      #expect(try shell("git show hutch/asker:.envrc") == "x\n")
+    }
+
     @Test func `--workspace-mode says otherwise than the directory`() throws {
       try makeRepository()
       let copied = try run(

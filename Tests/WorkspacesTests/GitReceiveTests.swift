@@ -139,6 +139,38 @@ import Testing
     #expect(try place.git(place.host, "rev-list", "--count", "hutch/vm") == "2")
   }
 
+  @Test func `a repository with sha256 works as one with sha1`() throws {
+    let place = try GitWorkplace(commit: false)
+    try place.shell(
+      place.path,
+      """
+      rm -rf host; git init -q -b main --object-format=sha256 host; cd host
+      git config user.name x; git config user.email x
+      """)
+    try place.write(place.host, "file", "one\n")
+    try place.shell(place.host, "git add file; git commit -q -m first")
+    let (_, changes) = try place.work("echo two >> file")
+    #expect(changes.tip.utf8.count == 64)
+    try changes.take(into: place.host, as: "vm")
+    #expect(try place.git(place.host, "show", "hutch/vm:file") == "one\ntwo")
+  }
+
+  @Test func `changes that commits don't show are told apart from others`() throws {
+    let place = try GitWorkplace()
+    try place.shell(
+      place.host,
+      "echo '*.bin filter=x' > .gitattributes; echo p > x.bin; git add -A; git commit -qm bin")
+    let files = try GitFiles(try place.repository())
+    func change(_ path: String, below: Int = 0) -> WorkspaceChange {
+      WorkspaceChange(
+        kind: .removed, path: bytes(path), node: .file, size: 0, mode: 0o644, target: [],
+        below: below)
+    }
+    #expect(files.hides(change("x.bin")))
+    #expect(!files.hides(change("file")))
+    #expect(!files.hides(change("folder", below: 1)))
+  }
+
   @Test func `commits on other branches are counted`() throws {
     let place = try GitWorkplace()
     let sent = try place.send().place

@@ -6,7 +6,7 @@ package struct GitFiles: Sendable {
   private(set) var paths: Set<[UInt8]> = []
   /// Tracked, and not to be compared with the work tree inside: a filter of the host's (git-lfs,
   /// git-crypt) made what lies there, or a sparse checkout left it out.
-  package private(set) var unwatched: [[UInt8]] = []
+  package private(set) var unwatched: Set<[UInt8]> = []
   /// Submodules whose files go in.
   package private(set) var submodules: [[UInt8]] = []
   /// Repositories inside that the outer one does not know; they stay.
@@ -21,7 +21,7 @@ package struct GitFiles: Sendable {
       let path = [UInt8](record[record.index(after: tab)...])
       let isSubmodule = record.dropFirst(2).starts(with: "160000".utf8)
       paths.insert(path)
-      if record.first == UInt8(ascii: "S") { unwatched.append(path) }
+      if record.first == UInt8(ascii: "S") { unwatched.insert(path) }
       if isSubmodule { try add(submodule: path, in: repository.top) } else { tracked.append(path) }
     }
     var others = ["ls-files", "-z", "--others", "--exclude-standard"]
@@ -34,6 +34,19 @@ package struct GitFiles: Sendable {
       }
     }
     try findFiltered(tracked, tool)
+  }
+
+  /// Whether there is anything whose changes a commit would not show.
+  package var hasUnseen: Bool { !submodules.isEmpty || !unwatched.isEmpty }
+
+  /// Whether a commit would not show this change.
+  package func hides(_ change: WorkspaceChange) -> Bool {
+    if unwatched.contains(change.path) { return true }
+    if submodules.contains(where: { Paths.isBelow(change.path, $0) }) { return true }
+    // Of a directory that goes only the directory is listed.
+    guard change.below > 0 else { return false }
+    return unwatched.contains { Paths.isBelow($0, change.path) }
+      || submodules.contains { Paths.isBelow($0, change.path) || $0 == change.path }
   }
 
   private mutating func add(submodule path: [UInt8], in top: String) throws {
@@ -58,7 +71,7 @@ package struct GitFiles: Sendable {
     for index in stride(from: 0, to: fields.count - 2, by: 3) {
       let value = String(decoding: fields[index + 2], as: UTF8.self)
       if !["unspecified", "unset", "set", ""].contains(value) {
-        unwatched.append([UInt8](fields[index]))
+        unwatched.insert([UInt8](fields[index]))
       }
     }
   }

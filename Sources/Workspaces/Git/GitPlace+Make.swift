@@ -101,10 +101,10 @@ extension GitPlace {
   }
 
   /// Makes git inside leave these alone, as far as HEAD has them.
-  package func unwatch(_ paths: [[UInt8]]) throws {
+  package func unwatch(_ paths: Set<[UInt8]>) throws {
     guard !paths.isEmpty else { return }
     let known = Set(try tool.output(["ls-files", "-z"]).split(separator: 0).map { [UInt8]($0) })
-    let named: [UInt8] = paths.filter(known.contains).flatMap { path -> [UInt8] in path + [0] }
+    let named: [UInt8] = paths.intersection(known).flatMap { path -> [UInt8] in path + [0] }
     guard !named.isEmpty else { return }
     try tool.output(["update-index", "--skip-worktree", "-z", "--stdin"], input: named)
   }
