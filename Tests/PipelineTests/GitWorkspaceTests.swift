@@ -4,7 +4,7 @@ import Testing
 import Vocabulary
 
 extension EndToEnd {
-  @Suite(.with("git")) struct GitWorkspaceTests {
+  @Suite(.with("git", "script")) struct GitWorkspaceTests {
     private let place = Place.current
 
     /// git with nothing of this machine's configuration, in a directory of the test's.
@@ -213,15 +213,27 @@ extension EndToEnd {
 
     @Test func `a person in front of a terminal sees the commits and is asked`() throws {
       try makeRepository()
-      let words = [
-        Program.path, "run", "base", "--cpus", "1", "--workspace", "work", "--name", "asker",
-        "--no-tty", "--", "sh", "-c", "echo x > .envrc; git add .; git commit -qm careful",
-      ].map { "'\($0)'" }.joined(separator: " ")
-      let asked = try Processes.run(
+      // The answer is typed once the question is there: before, it would be the command's.
+      let script = """
+        mkfifo typed
+        script -qefc '"$HUTCH" run base --cpus 1 --workspace work --name asker --no-tty -- sh -c \
+          "echo x > .envrc; git add .; git commit -qm careful"' said <typed >/dev/null &
+        exec 3>typed
+        for turn in $(seq 500); do
+          ! grep -q 'make the branch' said || break
+          kill -0 $!
+          sleep 0.2
+        done
+        echo y >&3
+        wait $!
+        """
+      var environment = place.program.environment
+      environment["HUTCH"] = Program.path
+      try Processes.runChecked(
         Command(
-          "script", ["-qec", words, "/dev/null"], environment: place.program.environment,
-          workingDirectory: place.directory), input: Array("y\n".utf8), milliseconds: 120_000)
-      let said = asked.text
+          "sh", ["-ec", script], environment: environment, workingDirectory: place.directory),
+        milliseconds: 120_000)
+      let said = try place.read("said")
       #expect(said.contains("careful  (A Person)"), "\(said)")
       #expect(said.contains("added  .envrc  +1 -0   (careful: a shell runs or reads it"))
       #expect(said.contains("make the branch \"hutch/asker\"?"))
