@@ -132,6 +132,7 @@ package struct StepRunner {
     sandbox.files = tool.files
     sandbox.files[Self.script] = tool.script
     sandbox.readable = tool.readable
+    sandbox.secrets = job.secrets
     sandbox.writable = tool.writable
     sandbox.environment.merge(tool.environment) { _, own in own }
     return sandbox

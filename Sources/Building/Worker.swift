@@ -52,6 +52,10 @@ package enum Worker {
     case .remove(let paths):
       for path in paths { try Files.removeTree(path) }
       return .object([:])
+    case .measure(let job):
+      return .object([
+        "usage": .object(try job.perform().bytes.mapValues { .integer($0) })
+      ])
     }
   }
 

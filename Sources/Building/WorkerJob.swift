@@ -1,4 +1,4 @@
-internal import Host
+package import Host
 package import Vocabulary
 
 /// One job inside a user and mount namespace, in a process of its own: `hutch` starts itself
@@ -15,6 +15,8 @@ package enum WorkerJob: Sendable, Hashable {
   case disk(DiskJob)
   /// Remove trees that belong to subordinate users.
   case remove([String])
+  /// Measure what a store takes, or some paths in it.
+  case measure(MeasureJob)
 }
 
 /// A layer to be unpacked for use as a parent.
@@ -28,6 +30,28 @@ package struct UnpackJob: Sendable, Hashable {
     self.blob = blob
     self.layer = layer
     self.target = target
+  }
+}
+
+/// What to measure of a store: its folders entry by entry, or some paths alone.
+package struct MeasureJob: Sendable, Hashable {
+  package var root: String
+  package var divided: [String]
+  package var last: [String]
+  /// Relative to the root; instead of the whole.
+  package var paths: [String]?
+
+  package init(root: String, divided: [String], last: [String], paths: [String]? = nil) {
+    self.root = root
+    self.divided = divided
+    self.last = last
+    self.paths = paths
+  }
+
+  /// In this process: for whoever may enter all that is there.
+  package func perform() throws(HostError) -> DiskUsage {
+    if let paths { return try DiskUsage.measure(root, paths: paths) }
+    return try DiskUsage.measure(root, divided: Set(divided), last: Set(last))
   }
 }
 
@@ -77,6 +101,12 @@ extension WorkerJob {
       ])
     case .remove(let paths):
       .object(["job": .string("remove"), "paths": .array(paths.map(JSON.string))])
+    case .measure(let job):
+      .object([
+        "job": .string("measure"), "root": .string(job.root),
+        "divided": .array(job.divided.map(JSON.string)), "last": .array(job.last.map(JSON.string)),
+        "paths": job.paths.map { .array($0.map(JSON.string)) } ?? .null,
+      ])
     }
   }
 
@@ -98,6 +128,11 @@ extension WorkerJob {
           root: try json.text("root"), output: try json.text("output"),
           date: SourceDate(try json.number("date")), seed: seed))
     case "remove": self = .remove(try json.texts("paths"))
+    case "measure":
+      self = .measure(
+        MeasureJob(
+          root: try json.text("root"), divided: try json.texts("divided"),
+          last: try json.texts("last"), paths: json["paths"]?.array?.compactMap(\.string)))
     case let other: throw .unexpectedAnswer("a job \"\(other)\"")
     }
   }

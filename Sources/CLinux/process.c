@@ -77,6 +77,14 @@ int32_t hutch_catch_interrupts(void) {
   return interrupt_event;
 }
 
+int32_t hutch_replace(
+    const char *executable, const char *const *arguments, const char *const *environment) {
+  // Caught signals become what they were by themselves; an ignored one would stay ignored.
+  signal(SIGPIPE, SIG_DFL);
+  execve(executable, (char *const *)arguments, (char *const *)environment);
+  return -errno;
+}
+
 int32_t hutch_interrupted(void) { return atomic_load(&interrupt_signal); }
 
 void hutch_forget_interrupt(void) {
@@ -84,6 +92,13 @@ void hutch_forget_interrupt(void) {
   atomic_store(&interrupt_signal, 0);
   atomic_store(&interrupt_count, 0);
   if (read(interrupt_event, &count, sizeof count) < 0) { /* empty already */ }
+}
+
+void hutch_restore_interrupt(int32_t signal) {
+  int none = 0;
+  if (!atomic_compare_exchange_strong(&interrupt_signal, &none, signal)) return;
+  uint64_t one = 1;
+  if (write(interrupt_event, &one, sizeof one) < 0) { /* full: readable already */ }
 }
 
 int32_t hutch_catch_window_changes(void) {

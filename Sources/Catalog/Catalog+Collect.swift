@@ -10,6 +10,8 @@ package struct Collection: Sendable {
   package var spared: [Candidate] = []
   /// To be removed with `empty`.
   package var batches: [TrashBatch] = []
+  /// The longest time for which a transaction held the write lock, its commit included.
+  package var longestLock: UInt64 = 0
 
   package init() {}
 
@@ -42,8 +44,9 @@ extension Catalog {
       let batch = TrashBatch.new(in: store)
       var deleted: [Candidate] = []
       var spared: [Candidate] = []
+      var begin: UInt64 = 0
       try moving(batch) { database in
-        let begin = Clock.monotonic()
+        begin = Clock.monotonic()
         for candidate in rest.prefix(limits.candidates) {
           if try delete(candidate, batch, trash, database) {
             deleted.append(candidate)
@@ -53,6 +56,7 @@ extension Catalog {
           if Clock.monotonic() - begin > limits.nanoseconds { break }
         }
       }
+      collection.longestLock = max(collection.longestLock, Clock.monotonic() - begin)
       rest = rest.dropFirst(deleted.count + spared.count)
       collection.deleted += deleted
       collection.spared += spared
@@ -83,8 +87,8 @@ extension Catalog {
         """, [candidate.lastUsedAt, candidate.id])
       guard isSame == true else { return false }
       try remove(
-        vm: candidate.id, named: name, reason: candidate.reason.rawValue, actor: "gc", batch,
-        trash, database)
+        vm: candidate.id, named: name, reason: candidate.reason.rawValue,
+        bytes: candidate.bytes.bytes, actor: "gc", batch, trash, database)
       return true
     case .encoding:
       guard try isStillSuperseded(candidate.id, database) else { return false }
@@ -110,7 +114,9 @@ extension Catalog {
       SELECT last_used_at, EXISTS (SELECT 1 FROM soft_edge WHERE wanted = object.id)
       FROM object WHERE id = ?
       """, [candidate.id])
-    guard let row, row[0] == candidate.lastUsedAt, row[1] == false else { return false }
+    guard let row, row[0] == candidate.lastUsedAt, candidate.isWanted || row[1] == false else {
+      return false
+    }
     return try !isReferred(candidate.id, database)
   }
 

@@ -28,6 +28,15 @@ extension Catalog {
     }
   }
 
+  /// Of what the catalog has no row of and the collector removed by itself.
+  package func recordDeletion(of candidate: Candidate) throws(CatalogError) {
+    try write { database in
+      try log(
+        "delete", candidate.subject.description, reason: candidate.reason.rawValue,
+        bytes: candidate.bytes.bytes, actor: "gc", database)
+    }
+  }
+
   func log(
     _ action: String, _ subject: String, reason: String, bytes: Int64, actor: String = "hutch",
     _ database: Database

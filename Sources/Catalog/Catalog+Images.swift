@@ -107,13 +107,74 @@ extension Catalog {
   /// All images, oldest first.
   package func images() throws(CatalogError) -> [ImageRecord] {
     try read { database in
-      let keys = try database.texts(
+      let layers = try layersByID(database)
+      var chains: [Int64: [Int64]] = [:]
+      let edges = try Row.fetchCursor(
+        database,
+        sql: "SELECT holder, needed FROM edge WHERE role = 'layer' ORDER BY holder, position")
+      while let row = try edges.next() { chains[row[0], default: []].append(row[1]) }
+      var tags: [Int64: [String]] = [:]
+      for row in try database.rows("SELECT image, name FROM tag ORDER BY name") {
+        tags[row[0], default: []].append(row[1])
+      }
+      let rows = try database.rows(
         """
-        SELECT object.key FROM image JOIN object ON object.id = image.object
+        SELECT object.id, chain, image.architecture, impure, recorded_at,
+          (SELECT key FROM edge JOIN object ON object.id = needed
+           WHERE holder = image.object AND role = 'manifest'), object.key
+        FROM image JOIN object ON object.id = image.object
         WHERE object.state = 'ready' ORDER BY image.recorded_at, object.id
         """)
-      return try keys.compactMap { try ImageID($0).flatMap { try imageRecord($0, database) } }
+      return rows.compactMap { row in
+        let id: Int64 = row[0]
+        let parts = (chains[id] ?? []).compactMap { layers[$0] }
+        return ImageID(row[6] as String).flatMap {
+          Self.imageRecord($0, row, parts, tags: tags[id] ?? [])
+        }
+      }
     }
+  }
+
+  /// A layer as part of images.
+  private struct LayerPart {
+    var id: DiffID
+    var size: Int64
+    var compressedSize: Int64
+  }
+
+  private func layersByID(_ database: Database) throws -> [Int64: LayerPart] {
+    var layers: [Int64: LayerPart] = [:]
+    let rows = try Row.fetchCursor(
+      database,
+      sql: """
+        SELECT object.id, key, size,
+          (SELECT csize FROM encoding WHERE encoding.object = object.id
+           ORDER BY encoding.id DESC LIMIT 1)
+        FROM object WHERE kind = 'layer'
+        """)
+    while let row = try rows.next() { layers[row[0]] = Self.layerPart(row) }
+    return layers
+  }
+
+  private static func layerPart(_ row: Row) -> LayerPart? {
+    DiffID(row[1] as String).map {
+      LayerPart(id: $0, size: row[2], compressedSize: (row[3] as Int64?) ?? 0)
+    }
+  }
+
+  /// Of columns as `images` and `imageRecord` ask for them.
+  private static func imageRecord(
+    _ image: ImageID, _ row: Row, _ layers: [LayerPart], tags: [String]
+  ) -> ImageRecord? {
+    guard let chain = ChainID(row[1] as String),
+      let architecture = Architecture(rawValue: row[2]),
+      let manifest = (row[5] as String?).flatMap({ Digest($0) })
+    else { return nil }
+    return ImageRecord(
+      id: image, chain: chain, architecture: architecture, impure: row[3], manifest: manifest,
+      layers: layers.map(\.id), size: ByteCount(layers.reduce(0) { $0 + $1.size }),
+      compressedSize: ByteCount(layers.reduce(0) { $0 + $1.compressedSize }),
+      recordedAt: row[4], tags: tags)
   }
 
   package func image(_ id: ImageID) throws(CatalogError) -> ImageRecord {
@@ -132,25 +193,18 @@ extension Catalog {
       FROM image JOIN object ON object.id = image.object
       WHERE object.key = ? AND object.kind = 'image' AND object.state = 'ready'
       """, [image.description])
-    guard let row, let chain = ChainID(row[1] as String),
-      let architecture = Architecture(rawValue: row[2]),
-      let manifest = (row[5] as String?).flatMap({ Digest($0) })
-    else { return nil }
+    guard let row else { return nil }
     let id: Int64 = row[0]
     let layers = try database.rows(
       """
-      SELECT object.key, object.size,
+      SELECT object.id, object.key, object.size,
         (SELECT encoding.csize FROM encoding WHERE encoding.object = object.id
          ORDER BY encoding.id DESC LIMIT 1)
       FROM edge JOIN object ON object.id = edge.needed
       WHERE edge.holder = ? AND edge.role = 'layer' ORDER BY edge.position
       """, [id])
-    return ImageRecord(
-      id: image, chain: chain, architecture: architecture, impure: row[3], manifest: manifest,
-      layers: layers.compactMap { DiffID($0[0] as String) },
-      size: ByteCount(layers.reduce(0) { $0 + ($1[1] as Int64) }),
-      compressedSize: ByteCount(layers.reduce(0) { $0 + (($1[2] as Int64?) ?? 0) }),
-      recordedAt: row[4],
+    return Self.imageRecord(
+      image, row, layers.compactMap(Self.layerPart),
       tags: try database.texts("SELECT name FROM tag WHERE image = ? ORDER BY name", [id]))
   }
 

@@ -11,47 +11,119 @@ extension Catalog {
   package func markSnapshot(grace: Int64? = 3600) throws(CatalogError) -> Mark {
     try cleanDeadLeases()
     let now = clock()
-    var input = try read { try markInput($0, now: now, grace: grace) }
+    var input = try read { try markInput($0).input }
     for index in input.abandoned.indices {
-      let vm = input.abandoned[index]
-      guard case .vm(let name) = vm.subject else { continue }
+      guard case .vm(let name) = input.abandoned[index].subject else { continue }
       let bytes = try? Files.allocated(below: store + "/" + Self.folder(ofVM: name))
-      input.abandoned[index] = Candidate(
-        subject: vm.subject, reason: vm.reason, bytes: bytes ?? .zero, id: vm.id,
-        lastUsedAt: vm.lastUsedAt)
+      input.abandoned[index] = input.abandoned[index].taking(bytes ?? .zero)
     }
     return Mark(input, now: now, grace: grace)
   }
 
+  /// On one snapshot: all that a mark and an account are worked out from. Leases of dead processes
+  /// are cleaned first.
+  package func inventory() throws(CatalogError) -> Inventory {
+    try cleanDeadLeases()
+    let now = clock()
+    return try read { database in
+      let (input, numbers) = try markInput(database)
+      var inventory = Inventory(
+        now: now, input: input, vms: try vms(numbers, database), files: [], tags: [], madeBy: [:])
+      let files = try Row.fetchCursor(
+        database, sql: "SELECT path, object, encoding FROM file ORDER BY path")
+      while let row = try files.next() {
+        guard let node = numbers[row[1]] else { continue }
+        inventory.files.append(.init(path: row[0], node: node, encoding: row[2]))
+      }
+      for row in try database.rows("SELECT name, image FROM tag ORDER BY name") {
+        guard let image = numbers[row[1]] else { continue }
+        inventory.tags.append(.init(name: row[0], image: image))
+      }
+      let steps = try Row.fetchCursor(
+        database, sql: "SELECT layer, recipe, ordinal FROM step ORDER BY built_at, rowid")
+      while let row = try steps.next() {
+        guard let layer = numbers[row[0]] else { continue }
+        inventory.madeBy[layer] = "\(row[1] as String) \(row[2] as Int64)"
+      }
+      return inventory
+    }
+  }
+
+  private func vms(_ numbers: Numbering, _ database: Database) throws -> [Inventory.VM] {
+    let rows = try database.rows(
+      """
+      SELECT name, state, unsynced, disk_size, changed_at, image, disk, boot, warm
+      FROM vm ORDER BY name
+      """)
+    return rows.compactMap { row in
+      guard let state = VMState(rawValue: row[1]) else { return nil }
+      return Inventory.VM(
+        name: row[0], state: state, isUnsynced: row[2], diskSize: row[3], changedAt: row[4],
+        needed: (5..<9).compactMap { (row[$0] as Int64?).flatMap { numbers[$0] } })
+    }
+  }
+
   private func markInput(
-    _ database: Database, now: Int64, grace: Int64?
-  ) throws -> MarkInput {
+    _ database: Database
+  ) throws -> (input: MarkInput, numbers: Numbering) {
     var input = MarkInput()
     let nodes = try Row.fetchCursor(
       database,
-      sql: "SELECT id, kind, key, state, allocated, last_used_at FROM object ORDER BY id")
+      sql: """
+        SELECT id, kind, key, state, allocated, last_used_at, size, rebuild_ms
+        FROM object ORDER BY id
+        """)
     while let row = try nodes.next() {
       guard let kind = ObjectKind(rawValue: row[1]), let state = ObjectState(rawValue: row[3])
       else { continue }
       input.nodes.append(
         .init(
           id: row[0], key: ObjectKey(kind, row[2]), state: state, bytes: row[4],
-          lastUsedAt: row[5]))
+          lastUsedAt: row[5], size: row[6], rebuildMilliseconds: row[7]))
     }
     let numbers = Numbering(input.nodes.map(\.id))
     // A manifest names encodings of layers; what it needs are the layers.
     input.hard =
-      try edges("SELECT holder, needed FROM edge", numbers, database)
+      try edges("SELECT holder, needed FROM edge ORDER BY holder", numbers, database)
       + edges(
         """
         SELECT manifest, object
         FROM manifest_blob JOIN encoding ON encoding.id = manifest_blob.encoding
         """, numbers, database)
-    input.soft = try edges("SELECT holder, wanted FROM soft_edge", numbers, database)
-    input.abandoned = try abandoned(database, now: now, grace: grace)
-    input.roots = try roots(numbers, leavingOut: Set(input.abandoned.map(\.id)), database)
+    input.soft = try edges(
+      "SELECT holder, wanted FROM soft_edge ORDER BY holder", numbers, database)
+    input.abandoned = try abandoned(database)
+    input.roots = try roots(numbers, database)
     input.encodings = try surplusEncodings(numbers, database)
-    return input
+    input.history = try history(numbers, database)
+    let kernels = try Row.fetchCursor(
+      database, sql: "SELECT wanted FROM soft_edge WHERE role = 'kernel'")
+    while let row = try kernels.next() {
+      if let node = numbers[row[0]] { input.kernels.insert(node) }
+    }
+    return (input, numbers)
+  }
+
+  /// The images that each tag has and had, as far as they are there; the newest first. A name that
+  /// was taken away has none: whoever took it away is done with them.
+  private func history(
+    _ numbers: Numbering, _ database: Database
+  ) throws -> [MarkInput.Earlier] {
+    let rows = try database.rows(
+      """
+      SELECT tag_history.name, tag_history.image FROM tag_history
+      JOIN tag ON tag.name = tag_history.name
+      GROUP BY tag_history.name, tag_history.image
+      ORDER BY tag_history.name, MAX(tag_history.id) DESC
+      """)
+    var found: [MarkInput.Earlier] = []
+    for row in rows {
+      let name: String = row[0]
+      let rank = found.last.map { $0.name == name ? $0.rank + 1 : 0 } ?? 0
+      guard let image = numbers[row[1]] else { continue }
+      found.append(.init(name: name, image: image, rank: rank))
+    }
+    return found
   }
 
   private func edges(
@@ -67,7 +139,7 @@ extension Catalog {
   }
 
   private func roots(
-    _ numbers: Numbering, leavingOut vms: Set<Int64>, _ database: Database
+    _ numbers: Numbering, _ database: Database
   ) throws -> [MarkInput.RootedNode] {
     var roots: [MarkInput.RootedNode] = []
     func add(_ query: String, _ root: (Row) -> Root?) throws {
@@ -79,8 +151,8 @@ extension Catalog {
     }
     try add("SELECT image, name FROM tag ORDER BY name") { .tag($0[1]) }
     for column in ["image", "disk", "boot", "warm"] {
-      try add("SELECT \(column), name, id FROM vm WHERE \(column) NOT NULL ORDER BY name") {
-        vms.contains($0[2]) ? nil : .vm($0[1])
+      try add("SELECT \(column), name FROM vm WHERE \(column) NOT NULL ORDER BY name") {
+        .vm($0[1])
       }
     }
     try add("SELECT object, vm || '/' || name FROM checkpoint ORDER BY vm, name") {
@@ -103,16 +175,14 @@ extension Catalog {
     return roots
   }
 
-  private func abandoned(
-    _ database: Database, now: Int64, grace: Int64?
-  ) throws -> [Candidate] {
+  private func abandoned(_ database: Database) throws -> [Candidate] {
     let rows = try Row.fetchAll(
       database,
       sql: """
         SELECT id, name, changed_at FROM vm
-        WHERE ephemeral AND NOT unsynced AND supervisor IS NULL AND changed_at <= ?
+        WHERE ephemeral AND NOT unsynced AND supervisor IS NULL
         ORDER BY name
-        """, arguments: [grace.map { now - $0 } ?? Int64.max])
+        """)
     return rows.map {
       Candidate(
         subject: .vm($0[1]), reason: .abandoned, bytes: .zero, id: $0[0], lastUsedAt: $0[2])
@@ -145,7 +215,7 @@ extension Catalog {
 }
 
 /// Row ids to consecutive numbers.
-private struct Numbering {
+struct Numbering {
   /// Ascending.
   private let ids: [Int64]
   /// By id, where ids are dense enough for an array; empty otherwise.

@@ -101,6 +101,14 @@ extension Catalog {
     }
   }
 
+  /// The encoding of a layer that counts where one is wanted: the newest whose file is there.
+  package func newestEncoding(of layer: DiffID) throws(CatalogError) -> Encoding {
+    guard let newest = try encodings(of: layer).first(where: { !$0.path.isEmpty }) else {
+      throw .unknownObject(.layer(layer))
+    }
+    return newest
+  }
+
   // The helpers below run inside a transaction of their caller's.
 
   func readyID(_ key: ObjectKey, _ database: Database) throws -> Int64? {

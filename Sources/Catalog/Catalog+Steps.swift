@@ -127,17 +127,17 @@ extension Catalog {
 
   /// Waits until the step is known or it is our turn to run it: `nil` means run it, publish the
   /// layer, `recordStep`, `finishStep`. `whileWaiting` is called about ten times a second with
-  /// who is at it; what it throws ends the waiting.
+  /// who is at it; what it throws ends the waiting. A layer that is not accepted counts as none.
   package func awaitStep(
-    _ key: StepKey, _ lease: Lease,
+    _ key: StepKey, _ lease: Lease, accepting: (DiffID) -> Bool = { _ in true },
     whileWaiting: (_ purpose: String, _ pid: Int32) throws -> Void
   ) throws -> DiffID? {
     while true {
-      if let known = try knownStep(key, lease) { return known }
+      if let known = try knownStep(key, lease), accepting(known) { return known }
       switch try claim(Self.work(key), lease) {
       case .alreadyReady, .write:
         // It may have become known between the look and the claim.
-        guard let known = try knownStep(key, lease) else { return nil }
+        guard let known = try knownStep(key, lease), accepting(known) else { return nil }
         try finishStep(key, lease)
         return known
       case .writtenBy(let purpose, let pid):

@@ -113,12 +113,12 @@ extension Catalog {
 
   /// Under the write lock.
   func remove(
-    vm id: Int64, named name: String, reason: String, actor: String, _ batch: TrashBatch,
-    _ trash: TrashMover?, _ database: Database
+    vm id: Int64, named name: String, reason: String, bytes: Int64 = 0, actor: String,
+    _ batch: TrashBatch, _ trash: TrashMover?, _ database: Database
   ) throws {
     try (trash ?? .host).move(Self.folder(ofVM: name), store, batch)
     try database.run("DELETE FROM vm WHERE id = ?", [id])
-    try log("delete", "vm \(name)", reason: reason, bytes: 0, actor: actor, database)
+    try log("delete", "vm \(name)", reason: reason, bytes: bytes, actor: actor, database)
   }
 
   static func folder(ofVM name: String) -> String { "vms/" + name }

@@ -31,6 +31,9 @@ package enum CatalogError: Failure {
   case unknownImage(String)
   case ambiguousImage(String, [ImageID])
   case ambiguousLayer(String, [DiffID])
+  case unknownReference(String)
+  case unknownKind(String)
+  case ambiguousReference(String, [ObjectKey])
   case unknownTag(String)
   case badTag(String)
   case unknownVM(String)
@@ -47,8 +50,9 @@ package enum CatalogError: Failure {
     case .noSpace: .noSpace
     case .database, .notReady, .notWriting, .badPath, .leaseEnded: .failed
     case .host(let error): error.kind
-    case .unknownObject, .unknownImage, .unknownTag, .unknownVM: .notFound
-    case .ambiguousImage, .ambiguousLayer, .badTag, .badName: .usage
+    case .unknownObject, .unknownImage, .unknownTag, .unknownVM, .unknownReference: .notFound
+    case .ambiguousImage, .ambiguousLayer, .ambiguousReference, .badTag, .badName, .unknownKind:
+      .usage
     }
   }
 
@@ -79,6 +83,11 @@ package enum CatalogError: Failure {
     case .ambiguousLayer(let prefix, let layers):
       "\"\(prefix)\" could mean \(layers.count) layers: "
         + layers.map(\.digest.short).joined(separator: ", ")
+    case .unknownReference(let name): "there is nothing \"\(name)\" in the store"
+    case .unknownKind(let name): "\"\(name)\" is no kind of thing in a store"
+    case .ambiguousReference(let prefix, let keys):
+      "\"\(prefix)\" could mean \(keys.count) things: "
+        + keys.map { "\($0.kind.rawValue) \($0.id)" }.joined(separator: ", ")
     case .unknownTag(let name): "there is no tag \"\(name)\""
     case .badTag(let name): "\"\(name)\" is not a tag name"
     case .unknownVM(let name): "there is no VM \"\(name)\""
@@ -98,6 +107,10 @@ package enum CatalogError: Failure {
     case .noSpace: "run: hutch gc"
     case .host(let error): error.hint
     case .unknownImage, .unknownTag: "hutch images lists what there is"
+    case .unknownReference: "a tag, a VM, or 8 or more digits as `hutch df --all` shows them"
+    case .unknownKind:
+      "one of vm, " + ObjectKind.allCases.map(\.rawValue).joined(separator: ", ")
+    case .ambiguousReference: "give more digits, or the kind before them"
     case .ambiguousImage, .ambiguousLayer: "give more digits"
     case .badTag: "name or name:version, the name from a-z, 0-9 and -, beginning with a-z or 0-9"
     case .unknownVM: "hutch vms lists what there is"

@@ -9,6 +9,8 @@ package enum Root: Sendable, Hashable, CustomStringConvertible {
   case lease(purpose: String)
   /// The boot bundle that the next VM will start with.
   case newestBoot
+  /// One of the newest images that this name had, and that are to be kept.
+  case earlier(tag: String)
   /// Made or used within the grace period.
   case recent
 
@@ -20,12 +22,18 @@ package enum Root: Sendable, Hashable, CustomStringConvertible {
     case .pin(let reason): "pin (\(reason))"
     case .lease(let purpose): "lease (\(purpose))"
     case .newestBoot: "newest boot bundle"
+    case .earlier(let name): "an earlier image of tag \(name)"
     case .recent: "used within the grace period"
     }
   }
 
   /// Whether what it keeps may still go when space is short.
-  var isSoft: Bool { self == .newestBoot || self == .recent }
+  var isSoft: Bool {
+    switch self {
+    case .newestBoot, .recent, .earlier: true
+    case .tag, .vm, .checkpoint, .pin, .lease: false
+    }
+  }
 }
 
 /// Why something goes. The raw values are printed and stand in the event log.
@@ -40,6 +48,12 @@ package enum GoingReason: String, Sendable, CaseIterable {
   case superseded
   /// A file below the store that no row knows.
   case unknownFile = "unknown-file"
+  /// Can be made again, and nobody has used it for as long as was said.
+  case unused
+  /// Can be made again, and the store is to take less.
+  case space
+  /// Can be fetched again, and its going was asked for.
+  case asked = "asked-for"
 }
 
 /// Why something stays.
@@ -65,6 +79,12 @@ package enum Subject: Sendable, Hashable, CustomStringConvertible {
   case encoding(blob: Digest, layer: DiffID)
   case file(String)
 
+  /// Of an object.
+  package var kind: ObjectKind? {
+    guard case .object(let key) = self else { return nil }
+    return key.kind
+  }
+
   package var description: String {
     switch self {
     case .object(let key): key.description
@@ -84,6 +104,26 @@ package struct Candidate: Sendable, Hashable {
   let id: Int64
   /// As the mark saw it; a later use saves it.
   let lastUsedAt: Int64
+  /// It goes although something that stays would like to have it beside itself.
+  var isWanted = false
+
+  init(
+    subject: Subject, reason: GoingReason, bytes: ByteCount, id: Int64, lastUsedAt: Int64,
+    isWanted: Bool = false
+  ) {
+    self.subject = subject
+    self.reason = reason
+    self.bytes = bytes
+    self.id = id
+    self.lastUsedAt = lastUsedAt
+    self.isWanted = isWanted
+  }
+
+  /// What a writer that died left in `ingest`, by its path in the store: its lock is the judge,
+  /// the catalog knows nothing of it.
+  package static func leftover(_ path: String, _ bytes: ByteCount) -> Candidate {
+    Candidate(subject: .file(path), reason: .leftover, bytes: bytes, id: 0, lastUsedAt: 0)
+  }
 }
 
 /// One line of a dry run about what stays.
@@ -93,52 +133,29 @@ package struct Staying: Sendable, Hashable {
   package let reason: StayingReason
 }
 
-/// What a mark phase needs to know, as values.
-package struct MarkInput: Sendable {
-  package struct Node: Sendable {
-    var id: Int64
-    var key: ObjectKey
-    var state: ObjectState
-    var bytes: Int64
-    var lastUsedAt: Int64
-  }
-  package struct RootedNode: Sendable {
-    var root: Root
-    var node: Int32
-  }
-  package struct EncodingRow: Sendable {
-    var id: Int64
-    var blob: Digest
-    var size: Int64
-    var layer: Int32
-    /// Manifests that name it.
-    var manifests: [Int32]
-  }
-
-  /// By id.
-  var nodes: [Node] = []
-  var hard: [ReachabilityGraph.Edge] = []
-  var soft: [ReachabilityGraph.Edge] = []
-  var roots: [RootedNode] = []
-  /// Of layers that have more than one, oldest first.
-  var encodings: [EncodingRow] = []
-  /// VMs that nobody will miss.
-  var abandoned: [Candidate] = []
-}
-
 /// The decision about everything in the store at one moment.
 package struct Mark: Sendable {
   /// What goes, in the order in which it can go: holders before what they need.
   package let candidates: [Candidate]
-  private let input: MarkInput
-  private let reachability: Reachability
+  let input: MarkInput
+  let graph: ReachabilityGraph
+  let reachability: Reachability
   /// By node; -1 for none.
   private let rootOf: [Int32]
 
-  /// Pure. What was used after `now - grace` stays; no `grace`, no mercy.
-  package init(_ input: MarkInput, now: Int64, grace: Int64?) {
+  /// Pure. What was used after `now - grace` stays; no `grace`, no mercy. Of every name the newest
+  /// `keep` images stay.
+  package init(_ input: MarkInput, now: Int64, grace: Int64?, keep: Int = 1) {
     var input = input
     let count = input.nodes.count
+    input.abandoned.removeAll { vm in grace.map { vm.lastUsedAt > now - $0 } ?? false }
+    let lost = Set(input.abandoned.map(\.subject))
+    input.roots.removeAll { root in
+      if case .vm(let name) = root.root { lost.contains(.vm(name)) } else { false }
+    }
+    for entry in input.history where entry.rank > 0 && entry.rank < keep {
+      input.roots.append(.init(root: .earlier(tag: entry.name), node: entry.image))
+    }
     if let grace {
       for (index, node) in input.nodes.enumerated()
       where node.state != .writing && node.lastUsedAt > now - grace {
@@ -165,6 +182,7 @@ package struct Mark: Sendable {
     candidates += Self.superseded(input, going)
     self.candidates = candidates
     self.input = input
+    self.graph = graph
     self.reachability = reachability
     self.rootOf = rootOf
   }

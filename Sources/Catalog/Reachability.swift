@@ -112,7 +112,7 @@ package struct Reachability: Sendable {
 }
 
 /// Edges by their origin, in two arrays (compressed sparse rows).
-private struct Adjacency {
+struct Adjacency {
   private var starts: [Int32]
   private var targets: [Int32]
 

@@ -1,4 +1,6 @@
 internal import ArgumentParser
+internal import Glibc
+internal import Host
 internal import Pipeline
 internal import Vocabulary
 
@@ -7,7 +9,8 @@ struct BuildVerb: ParsableCommand {
     commandName: "build", abstract: "Build an image from a recipe.",
     discussion: """
       RECIPE is a name or a path. Steps that were run before are not run again. The lock beside \
-      the recipe says exactly which packages go in; it is completed where it says nothing yet.
+      the recipe says exactly which packages go in; it is completed where it says nothing yet. \
+      What a step with network makes is pinned there, and may not change by itself.
 
       A secret that a step names is a file for the time of that step, and is kept nowhere.
       """)
@@ -17,14 +20,19 @@ struct BuildVerb: ParsableCommand {
   @Argument(help: "A recipe's name or the path of a .toml file.") var recipe: [String]
   @Flag(help: "Refuse to change the lock.") var locked = false
   @Flag(help: "Say what would be run and why, and do nothing.") var explain = false
-  @Option(
-    help: ArgumentHelp(
-      "A secret for steps that name it: NAME=FILE, or NAME=env:VARIABLE.", valueName: "secret"))
-  var secret: [String] = []
+  @Flag(help: "Run steps with network again, and pin what they make now.") var repin = false
+  @OptionGroup var secrets: SecretOptions
   @Flag(help: "Open a shell where a step fails.") var shellOnFailure = false
+  @Flag(help: .hidden) var secretsOnStdin = false
+
+  func validate() throws {
+    if locked && repin { throw ValidationError("--locked and --repin exclude each other") }
+  }
 
   func run() throws {
     let session = try common.session()
+    let handed =
+      try secretsOnStdin ? OwnedDescriptor(owning: STDIN_FILENO).readAll(limit: 64 << 20) : nil
     var listing = Listing(
       kind: "builds",
       columns: [
@@ -35,18 +43,20 @@ struct BuildVerb: ParsableCommand {
       let outcome = try session.build(
         BuildRequest(
           recipe: name, isLocked: locked, explains: explain, opensShellOnFailure: shellOnFailure,
-          secrets: secret))
+          repins: repin, secrets: secrets.secret, handedSecrets: handed))
       if explain && output.format == .table {
         Output.line(outcome.explanation)
         continue
       }
       listing.add(
         [
-          outcome.name, outcome.image?.digest.short ?? "-", "\(outcome.stepsRun)",
+          outcome.name + (outcome.impure ? " (impure)" : ""), outcome.image?.digest.short ?? "-",
+          "\(outcome.stepsRun)",
           "\(outcome.stepsCached)",
         ],
         [
           "name": .string(outcome.name), "image": .optional(outcome.image?.description),
+          "impure": .bool(outcome.impure),
           "steps_run": .integer(Int64(outcome.stepsRun)),
           "steps_cached": .integer(Int64(outcome.stepsCached)),
           "phases": JSON.phases(outcome.timings),

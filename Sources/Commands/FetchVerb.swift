@@ -15,6 +15,7 @@ struct FetchVerb: ParsableCommand {
   @OptionGroup var output: FormatOption
   @Argument(help: "A recipe's name or the path of a .toml file.") var recipe: [String]
   @Flag(help: "Refuse to change the lock.") var locked = false
+  @OptionGroup var secrets: SecretOptions
 
   func run() throws {
     let session = try common.session()
@@ -25,7 +26,8 @@ struct FetchVerb: ParsableCommand {
         .init("fetched", alignsRight: true),
       ], nothing: "")
     for name in recipe {
-      let outcome = try session.fetch(FetchingRequest(recipe: name, isLocked: locked))
+      let outcome = try session.fetch(
+        FetchingRequest(recipe: name, isLocked: locked, secrets: secrets.secret))
       listing.add(
         [outcome.name, "\(outcome.inputs)", "\(outcome.bytes)", "\(outcome.fetched)"],
         [

@@ -19,7 +19,7 @@ struct HutchCommand: ParsableCommand {
       IMAGE is a tag or a recipe's name (built if it is missing), or the first 8 or more digits \
       of an image ID.
 
-      Exit statuses: `run` and `exec` end as their command did (124: timed out, 125: Hutch \
+      Exit statuses: `run`, `exec` and `shell` end as their command did (124: timed out, 125: Hutch \
       failed, 126: can't be executed, 127: not found). All others: 0 done, 1 failed, 2 usage, \
       3 not found, 4 in use or exists, 5 bad input, 6 verification differs, 7 fetch failed, \
       8 no space, 9 missing host tool or right, 10 store damaged or newer, 130 interrupted.
@@ -29,15 +29,18 @@ struct HutchCommand: ParsableCommand {
       CommandGroup(
         name: "Daily",
         subcommands: [
-          RunVerb.self, ExecVerb.self, SyncVerb.self, VMsVerb.self, RemoveVerb.self,
-          ImagesVerb.self, BuildVerb.self, CollectVerb.self, DoctorVerb.self,
+          RunVerb.self, ShellVerb.self, ExecVerb.self, SyncVerb.self, VMsVerb.self, RemoveVerb.self,
+          ImagesVerb.self, BuildVerb.self, CollectVerb.self, UsageVerb.self, DoctorVerb.self,
         ]),
       CommandGroup(
         name: "More",
         subcommands: [
-          StartVerb.self, StopVerb.self, LogsVerb.self, CloneVerb.self, DiffVerb.self,
-          ExportVerb.self, FetchVerb.self, ImportVerb.self, LayersVerb.self, VerifyVerb.self,
-          TagVerb.self, UntagVerb.self, ResetVerb.self,
+          StartVerb.self, StopVerb.self, RestartVerb.self, PauseVerb.self, ResumeVerb.self,
+          CopyVerb.self, SecureShellVerb.self, SecureShellConfigurationVerb.self,
+          ForwardVerb.self, SecureShellProxyVerb.self, LogsVerb.self, CloneVerb.self, DiffVerb.self,
+          ExportVerb.self, FetchVerb.self, ImportVerb.self, LayersVerb.self, LockVerb.self,
+          VerifyVerb.self, TagVerb.self, UntagVerb.self, PinVerb.self, UnpinVerb.self, WhyVerb.self,
+          ResetVerb.self,
         ]),
     ])
 }
@@ -83,7 +86,7 @@ package enum Hutch {
       Output.talk(ErrorReport.text(error))
     }
     // A command's own status must not be mistaken for ours.
-    let passesStatusOn = ["run", "exec"].contains(arguments.first { !$0.hasPrefix("-") })
+    let passesStatusOn = ["run", "exec", "shell"].contains(arguments.first { !$0.hasPrefix("-") })
     let status = ErrorReport.status(of: error)
     let isOurs = passesStatusOn && status != FailureKind.interrupted.rawValue
     exit(isOurs ? 125 : status)

@@ -87,6 +87,46 @@ struct StopVerb: ParsableCommand {
   }
 }
 
+struct RestartVerb: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "restart", abstract: "Stop VMs and start them again; a stopped one only starts.")
+
+  @OptionGroup var common: CommonOptions
+  @Argument(help: "VMs.") var names: [String]
+  @Option(help: "How many seconds the guest has to shut down.") var wait = 30
+
+  func run() throws {
+    let session = try common.session()
+    for name in names { try session.restart(name, seconds: wait) }
+  }
+}
+
+struct PauseVerb: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "pause", abstract: "Halt the processors of running VMs; their memory stays.")
+
+  @OptionGroup var common: CommonOptions
+  @Argument(help: "VMs.") var names: [String]
+
+  func run() throws {
+    let session = try common.session()
+    for name in names { try session.pause(name) }
+  }
+}
+
+struct ResumeVerb: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "resume", abstract: "Let paused VMs go on.")
+
+  @OptionGroup var common: CommonOptions
+  @Argument(help: "VMs.") var names: [String]
+
+  func run() throws {
+    let session = try common.session()
+    for name in names { try session.resume(name) }
+  }
+}
+
 struct RemoveVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "rm", abstract: "Remove VMs with all that is in them.")

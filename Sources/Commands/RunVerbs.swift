@@ -102,6 +102,25 @@ struct ExecVerb: TakesCommand {
   }
 }
 
+struct ShellVerb: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "shell", abstract: "A shell in a running VM, or in a new one of an image.",
+    discussion: "A new VM is thrown away when the shell ends.")
+
+  @OptionGroup var common: CommonOptions
+  @Argument(help: ArgumentHelp("A VM or an image.", valueName: "vm-or-image"))
+  var reference: String
+  @Option(name: [.short, .long], help: "As whom it runs; else as the image says.")
+  var user: String?
+
+  func run() throws {
+    let session = try common.session()
+    let command = CommandRequest(words: [], user: user)
+    if try session.isVM(reference) { throw ExitCode(try session.exec(reference, command)) }
+    throw ExitCode(try session.run(RunRequest(image: reference, command: command)).status)
+  }
+}
+
 struct SyncVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "sync", abstract: "Take or discard what a finished VM changed in its workspace.",

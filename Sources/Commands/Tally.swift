@@ -36,7 +36,7 @@ package struct Tally: Sendable {
   }
 
   /// With twelve digits of each digest, as all listings show them.
-  private static func shortened(_ text: String) -> String {
+  static func shortened(_ text: String) -> String {
     var rest = text[...]
     var short = ""
     while let digest = rest.firstRange(of: "sha256:") {

@@ -10,13 +10,14 @@ struct VerifyVerb: ParsableCommand {
       With --rebuild, the image is built from nothing in a store of its own, which is removed \
       afterwards, with another home, time zone, locale, umask, number of processors and, as far as \
       the machine lets it, host name and user ids. If a layer differs, the first files that do are \
-      shown, and the exit status is 6. The network is not needed while the store has the inputs.
+      shown, and the exit status is 6. Secrets that its steps name are needed again. The network is not needed while the store has the inputs.
       """)
 
   @OptionGroup var common: CommonOptions
   @OptionGroup var output: FormatOption
   @Option(help: ArgumentHelp("Build this image again and compare.", valueName: "image"))
   var rebuild: String?
+  @OptionGroup var secrets: SecretOptions
 
   func validate() throws {
     if rebuild == nil { throw ValidationError("say what to check: --rebuild IMAGE") }
@@ -24,7 +25,7 @@ struct VerifyVerb: ParsableCommand {
 
   func run() throws {
     guard let rebuild else { return }
-    let outcome = try common.session().rebuild(rebuild)
+    let outcome = try common.session().rebuild(rebuild, secrets: secrets.secret)
     switch output.format {
     case .json: Listing(outcome).print(as: .json)
     case .table: Output.write(RebuildText.text(outcome))

@@ -13,6 +13,7 @@ package enum DisksError: Failure {
   /// `debugfs` takes every line and ends with 0 whatever happened; this is what it said.
   case timesNotSet(path: String, said: String)
   case inconsistentFileSystem(path: String, said: String)
+  case refusedFileSystem(path: String, reason: Ext4Refusal)
 
   package var kind: FailureKind {
     switch self {
@@ -37,6 +38,8 @@ package enum DisksError: Failure {
       "\"\(tool)\" did not say \(what)"
     case .timesNotSet(let path, let said):
       "the times in \"\(path)\" could not be set: \(said)"
+    case .refusedFileSystem(let path, let reason):
+      "the file system in \"\(path)\" can't be read: \(reason)"
     case .inconsistentFileSystem(let path, let said):
       "the file system in \"\(path)\" is not consistent: \(said)"
     }
@@ -46,6 +49,7 @@ package enum DisksError: Failure {
     switch self {
     case .host(let error): error.hint
     case .refusedImage: "look at the store with `hutch verify`"
+    case .refusedFileSystem: "the VM's own kernel may repair it: start the VM and stop it again"
     default: nil
     }
   }
@@ -54,7 +58,7 @@ package enum DisksError: Failure {
     switch self {
     case .host(let error): error.path
     case .refusedImage(let path, _), .timesNotSet(let path, _),
-      .inconsistentFileSystem(let path, _):
+      .inconsistentFileSystem(let path, _), .refusedFileSystem(let path, _):
       path
     default: nil
     }

@@ -17,6 +17,13 @@ package enum QCOW2Refusal: Error, Sendable, Hashable, CustomStringConvertible {
   case backingName
   case backingFormat
   case foreignBacking(String)
+  case chainTooLong(Int)
+  // Places are bytes of the disk.
+  case reservedBits(at: Int64)
+  case tableOutside(at: Int64)
+  case dataOutside(at: Int64)
+  case subclusters(at: Int64)
+  case compressed(at: Int64)
 
   package var description: String {
     switch self {
@@ -35,6 +42,13 @@ package enum QCOW2Refusal: Error, Sendable, Hashable, CustomStringConvertible {
     case .backingName: "its backing file is not a relative path"
     case .backingFormat: "it does not say which format its backing file has"
     case .foreignBacking(let name): "it lies on \"\(name)\""
+    case .chainTooLong(let count):
+      "it is the overlay number \(count) over each other; \(QCOW2Image.mostOverlays) are the most"
+    case .reservedBits(let place): "its entry for byte \(place) has unknown bits"
+    case .tableOutside(let place): "its table for byte \(place) is not where a table can be"
+    case .dataOutside(let place): "its data for byte \(place) is not where data can be"
+    case .subclusters(let place): "byte \(place) has data and has none at once"
+    case .compressed(let place): "byte \(place) is compressed"
     }
   }
 }

@@ -105,6 +105,12 @@ enum QCOW2 {
   static let refcountOrder = 4
   static let extendedL2: UInt64 = 1 << 4
   static let backingFormatExtension: UInt32 = 0xE279_2ACA
+  /// With extended L2 entries a cluster has 32 parts, each of its own origin.
+  static let subclusterSize: Int64 = clusterSize / 32
+  /// Bits 9 to 55 of an L1 or L2 entry.
+  static let offsetMask: UInt64 = 0x00FF_FFFF_FFFF_FE00
+  /// Bit 62 of an L2 entry.
+  static let compressed: UInt64 = 1 << 62
   static let sizes: ClosedRange<Int64> = (1 << 20)...(16 << 40)
 
   /// An extended L2 entry has 16 bytes, so one L2 table reaches over 256 MiB.

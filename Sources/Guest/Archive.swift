@@ -81,7 +81,7 @@ enum Archive {
     let top = try Folder.open(request.directory)
     let manifest = request.onlyChanges ? try Manifest.recall(request.directory) : nil
     var packer = Packer(manifest)
-    try packer.pack(top)
+    try packer.pack(top, only: request.arguments)
     try packer.finish()
   }
 

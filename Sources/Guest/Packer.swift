@@ -17,9 +17,15 @@ struct Packer {
     buffer.reserveCapacity(Packer.bufferSize * 2)
   }
 
-  /// The content of `folder`, in order, without an entry for the top itself.
-  mutating func pack(_ folder: Folder) throws(ArchiveError) {
-    for name in try folder.names() {
+  /// The content of `folder`, in order, without an entry for the top itself; of `names`, if there
+  /// are any, those and no others, and each has to be there.
+  mutating func pack(_ folder: Folder, only names: [[UInt8]] = []) throws(ArchiveError) {
+    for name in names {
+      guard !name.isEmpty, name != [0x2E], name != [0x2E, 0x2E], !name.contains(0x2F),
+        folder.status(name) != nil
+      else { throw .system(path: folder.path(of: name), operation: "find", errno: Errno.noEntry) }
+    }
+    for name in names.isEmpty ? try folder.names() : names {
       guard let status = folder.status(name) else { continue }
       let path = folder.path(of: name)
       guard !name.starts(with: TarEntry.whiteoutPrefix) else { throw .tar(.whiteout(path: path)) }

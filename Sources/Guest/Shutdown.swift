@@ -8,6 +8,12 @@ final class Shutdown {
   private let stream: UInt32
   /// Without an init of the image's it is us who end everything.
   private let isInit: Bool
+  /// When the image's init is told again.
+  private var remindsAt: UInt64 = 0
+
+  /// An init that is only just starting has no handler yet, and the kernel drops what PID 1 does
+  /// not handle. One that is on its way down already is not disturbed by a second word.
+  private static let patience: UInt64 = 250
 
   init(_ kind: ShutdownKind, grace: UInt64, stream: UInt32, isInit: Bool) {
     self.kind = kind
@@ -20,13 +26,19 @@ final class Shutdown {
     if isInit {
       _ = guest_signal_group(-1, 15)
     } else {
-      _ = guest_signal_init(kind == .reboot ? 1 : 0)
+      remind()
       server.control.send(Message.done([1]).encoded(stream: stream))
     }
   }
 
+  private func remind() {
+    _ = guest_signal_init(kind == .reboot ? 1 : 0)
+    remindsAt = guest_monotonic_ms() + Shutdown.patience
+  }
+
   /// Called by the loop until the machine is off.
   func step(_ server: Server, _ now: UInt64) {
+    if !isInit, now >= remindsAt, now < deadline { remind() }
     guard now >= deadline || (isInit && !server.isBusy && !Shutdown.hasChildren) else { return }
     if isInit {
       _ = guest_signal_group(-1, 9)

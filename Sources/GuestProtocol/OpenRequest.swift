@@ -23,6 +23,7 @@ package struct TerminalSize: Sendable, Equatable {
 package struct OpenRequest: Sendable, Equatable {
   package var kind: OpenKind
   /// `exec`: the command; at least one. Without a slash it is looked for in `PATH`.
+  /// `pack`: the names in `directory` that are wanted; none for all.
   package var arguments: [[UInt8]] = []
   /// `NAME=value`, in order. `HOME`, `USER`, `LOGNAME`, `SHELL`, `PATH` are added where missing.
   package var environment: [[UInt8]] = []

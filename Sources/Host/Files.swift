@@ -112,6 +112,15 @@ package enum Files {
     return ByteCount(Int64(clamping: free))
   }
 
+  /// Whether files of that file system can have blocks in common (`FICLONE`, deduplication).
+  package static func mayShareBlocks(_ path: String) -> Bool {
+    var free: UInt64 = 0
+    var magic: UInt64 = 0
+    guard unsafe hutch_file_system(path, &free, &magic) == 0 else { return false }
+    // btrfs, XFS, bcachefs: linux/magic.h and their own headers.
+    return [0x9123_683E, 0x5846_5342, 0xCA45_1A4E].contains(magic)
+  }
+
   /// Refuses file systems on which locks, whiteouts or atomic renames can't be relied on.
   package static func requireSuitableFileSystem(_ path: String) throws(HostError) {
     var free: UInt64 = 0

@@ -20,6 +20,15 @@ package enum Interrupt {
   /// Readable once a signal has come: for poll loops. -1 if nothing is installed.
   package static var descriptor: Int32 { hutch_catch_interrupts() }
 
+  /// For cleaning up, which takes processes of its own: the wish to end that is there already is put
+  /// aside for so long; another one counts.
+  package static func setAside<Result>(during body: () throws -> Result) rethrows -> Result {
+    guard let signal else { return try body() }
+    forget()
+    defer { hutch_restore_interrupt(signal) }
+    return try body()
+  }
+
   /// For a command that hands the signal on instead of ending by it.
   package static func forget() { hutch_forget_interrupt() }
 }
@@ -83,6 +92,9 @@ package struct HostEnvironment: Sendable {
     guard let value = variables[name], !value.isEmpty else { return nil }
     return value
   }
+
+  /// All variables, also empty ones.
+  package var all: [String: String] { variables }
 
   private static func read() -> [String: String] {
     var found: [String: String] = [:]

@@ -28,6 +28,7 @@ package enum Processes {
       "e2fsck": "e2fsprogs", "newuidmap": "uidmap", "newgidmap": "uidmap", "apt-get": "apt",
       "dpkg": "dpkg", "skopeo": "skopeo", "gpgv": "gpgv", "curl": "curl",
       "git": "git",
+      "ssh": "openssh-client", "ssh-keygen": "openssh-client",
     ]
     return packages[Files.name(of: tool)] ?? ""
   }
@@ -60,6 +61,26 @@ package enum Processes {
       child.terminate(graceMilliseconds: graceMilliseconds)
       throw error
     }
+  }
+
+  /// Becomes another program: same process, same terminal, all three standard descriptors. Returns
+  /// only by an error. Its signals are as a shell would have given them to it.
+  package static func replace(with command: Command) throws(HostError) -> Never {
+    let variables = command.environment.map { "\($0.key)=\($0.value)" }.sorted()
+    let result = unsafe withCStrings([command.executable] + command.arguments) { arguments in
+      unsafe withCStrings(variables) { environment in
+        unsafe hutch_replace(command.executable, arguments, environment)
+      }
+    }
+    throw .system(operation: "run", path: command.executable, errno: -result)
+  }
+
+  private static func withCStrings<Result>(
+    _ strings: [String], _ body: (UnsafePointer<UnsafePointer<CChar>?>) -> Result
+  ) -> Result {
+    let copies = unsafe strings.map { unsafe UnsafePointer<CChar>(strdup($0)) }
+    defer { unsafe copies.forEach { unsafe free(UnsafeMutablePointer(mutating: $0)) } }
+    return unsafe (copies + [nil]).withUnsafeBufferPointer { unsafe body($0.baseAddress!) }
   }
 
   /// As `run`, but every status other than 0 is an error that shows the command and the end of

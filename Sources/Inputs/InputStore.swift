@@ -47,6 +47,25 @@ package struct InputStore: Sendable, Hashable {
     return (ByteCount(size), stream.finish())
   }
 
+  /// As `measure`, with what package registries know a file by, in one reading.
+  package static func measureForRegistry(
+    _ path: String
+  ) throws(HostError) -> (size: ByteCount, digest: Digest, integrity: Integrity) {
+    let file = try OwnedDescriptor.open(path, .read)
+    var stream = DigestStream()
+    var other = IntegrityStream()
+    var size: Int64 = 0
+    while true {
+      let part = try file.read(upTo: 1 << 20)
+      if part.isEmpty { break }
+      stream.update(part)
+      other.update(part)
+      size += Int64(part.count)
+      try Interrupt.check()
+    }
+    return (ByteCount(size), stream.finish(), other.finish())
+  }
+
   /// Gives a file its name, if its contents are the expected ones: synced, made read-only,
   /// renamed. The directory is not synced yet: `sync` does it once for many.
   ///

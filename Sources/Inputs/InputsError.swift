@@ -31,6 +31,10 @@ package enum InputsError: Failure {
   case onlySource(package: String)
   /// `keeps`: what the parents have stands against it.
   case unresolved(kind: String, packages: [String], said: String, keeps: Bool)
+  /// A package needs something that no registry has.
+  case notInRegistry(package: String, wants: String)
+  /// What a registry sends is not what it says of itself.
+  case badIntegrity(said: String)
   case filesNotFetched(files: [String], said: String)
   /// The image's own tool found something else than what is locked.
   case filesDiffer(files: [String], said: String)
@@ -42,8 +46,10 @@ package enum InputsError: Failure {
     case .host(let error): error.kind
     case .noDebianMirror, .missingKeyring: .missingHostTool
     case .listsNotUpdated, .notFetched, .addressNotFetched, .filesNotFetched: .fetchFailed
-    case .badSignature, .listsDisagree, .wrongFile, .filesDiffer: .verificationDiffers
-    case .toolMissing, .onlySource, .unresolved, .unusablePath, .unusablePackageName,
+    case .badSignature, .listsDisagree, .wrongFile, .filesDiffer, .badIntegrity:
+      .verificationDiffers
+    case .toolMissing, .onlySource, .unresolved, .notInRegistry, .unusablePath,
+      .unusablePackageName,
       .unknownPackage, .unsolvable, .wouldUpgrade:
       .badInput
     case .damagedPackage: .storeDamaged
@@ -83,6 +89,9 @@ package enum InputsError: Failure {
       "there are only source distributions of \"\(package)\", and no wheel for the image's Python"
     case .unresolved(let kind, let packages, let said, _):
       "\(kind) can't resolve \"\(packages.joined(separator: " "))\": \(said)"
+    case .notInRegistry(let package, let wants):
+      "\"\(package)\" needs \"\(wants)\", which is not a version in a registry"
+    case .badIntegrity(let said): "what the registry sent is not what it says of itself: \(said)"
     case .filesNotFetched(let files, let said):
       "no source has \"\(files.joined(separator: " "))\" any more: \(said)"
     case .filesDiffer(let files, let said):
@@ -110,6 +119,7 @@ package enum InputsError: Failure {
     case .onlySource: "build a wheel of it, and name its directory in pip's `find-links`"
     case .unresolved(_, _, _, let keeps) where keeps:
       "the parents' packages are kept; set `upgrade = true` in the step to replace them"
+    case .badIntegrity: "look at the registry, or at what stands between it and this machine"
     case .filesNotFetched: "`hutch update` locks versions that can be fetched"
     case .wrongFile: "find out why it changed before you write the new digest into the recipe"
     case .damagedPackage: "look at the store with `hutch verify --repair`"

@@ -1,6 +1,6 @@
 internal import Host
 package import Recipes
-internal import Vocabulary
+package import Vocabulary
 
 /// A script for a step's root, with what it needs there.
 package struct ToolScript: Sendable, Hashable {
@@ -10,6 +10,8 @@ package struct ToolScript: Sendable, Hashable {
   /// Directories of this machine by their place in the root, to be read only.
   package var directories: [String: String] = [:]
   package var environment: [String: String] = [:]
+  /// Files below `/run/secrets`, in memory; what stands in them is taken out of all output.
+  package var secrets: [String: Secret] = [:]
 }
 
 /// How pip is asked and made to install, by the image's own Python. Wheels only: a source

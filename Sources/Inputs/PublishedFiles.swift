@@ -36,6 +36,38 @@ package enum PublishedFiles {
     return found
   }
 
+  /// Which of the files are, byte for byte, in one of the tarballs of npm's packages, at a path
+  /// that theirs end with: below which directories they are laid out is npm's affair.
+  package static func among(
+    _ files: [GuestPath: Digest], ofTarballs tarballs: [LockedFile], in store: InputStore
+  ) throws -> Set<GuestPath> {
+    var wanted = files
+    var found: Set<GuestPath> = []
+    for tarball in tarballs where store.holds(tarball.digest, size: tarball.size) {
+      if wanted.isEmpty { break }
+      try ForeignArchive.forEachEntry(of: store.path(of: tarball.digest)) { entry, data in
+        guard entry.kind == .file, let parts = entry.guestPath?.parts.dropFirst() else {
+          return true
+        }
+        let places = wanted.keys.filter { $0.parts.suffix(parts.count).elementsEqual(parts) }
+        if places.isEmpty || parts.isEmpty { return true }
+        var stream = DigestStream()
+        while true {
+          let part = try data.read(upTo: 1 << 18)
+          if part.isEmpty { break }
+          stream.update(part)
+        }
+        let digest = stream.finish()
+        for place in places where wanted[place] == digest {
+          found.insert(place)
+          wanted[place] = nil
+        }
+        return !wanted.isEmpty
+      }
+    }
+    return found
+  }
+
   /// Whether packages of Debian may have files there at all (Filesystem Hierarchy Standard 3.0;
   /// Debian Policy 9.1). Most secrets that somebody left are elsewhere.
   private static func isForPackages(_ path: GuestPath) -> Bool {

@@ -27,8 +27,8 @@ extension Session {
     let files = try CopySources.read(chain)
     let plan: BuildPlan
     do {
-      plan = try planner.plan(chain, lock: lock, files: files) {
-        try catalog.knownStep($0, lease)
+      plan = try planner.plan(chain, lock: lock, files: files) { key, _ in
+        try catalog.knownStep(key, lease)
       }
     } catch let error as PlanningError {
       throw RebuildError.imageIsOlder(image: name, recipe: path, reason: error.message)

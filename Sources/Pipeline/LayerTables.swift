@@ -30,9 +30,7 @@ final class LayerTables {
 
   /// The contents of a file as the layer has it, without unpacking the rest; `nil` if it has none.
   func file(_ path: GuestPath, in layer: DiffID, limit: Int) throws -> [UInt8]? {
-    guard let encoding = try session.catalog.encodings(of: layer).first else {
-      throw CatalogError.unknownObject(.layer(layer))
-    }
+    let encoding = try session.catalog.newestEncoding(of: layer)
     let reader = try LayerReader(
       blob: "\(session.layout.root)/\(encoding.path)", table: try table(of: layer))
     return try reader.file(path, limit: limit)

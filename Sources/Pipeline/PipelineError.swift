@@ -15,8 +15,9 @@ package enum PipelineError: Failure {
   case badVMName(String)
   case vmIsRunning(String)
   case vmIsNotRunning(String)
+  case vmIsPaused(String)
   case lockIsStale(recipe: String, reasons: [String])
-  case noRoom(needed: ByteCount, free: ByteCount, path: String)
+  case noRoom(needed: ByteCount, free: ByteCount, collectable: ByteCount, path: String)
   case guestProgramMissing(path: String)
   case guestProgramChanged(path: String)
   case noKernel(String)
@@ -25,32 +26,42 @@ package enum PipelineError: Failure {
   case badVariable(String)
   case badDirectory(String)
   case badSecret(reason: String)
-  case secretsMissing(StepID, names: [String])
+  case secretsMissing(StepID, names: [String], command: String)
+  /// A step with network made another layer than the lock says.
+  case notPinned(StepID, pinned: DiffID, made: DiffID)
   case overlayMissing(String)
   case unsafeRuntimeDirectory(path: String)
   case notStarted(name: String, reason: String)
   case workspaceNotADirectory(String)
   case workspaceTransfer(what: String, reason: String)
   case workNotFetched(String)
+  case notCopied(String, to: String, reason: String)
+  case wouldReplace(String)
+  case noSecureShell(String)
   case notBuilt(String)
   case damagedConfiguration(ImageID)
   case fileExists(String)
   case notABundle(String)
+  case notPinnable(String)
+  case belowFloor(floor: ByteCount, free: ByteCount, collectable: ByteCount, path: String)
 
   package var kind: FailureKind {
     switch self {
     case .step(_, let error): error.kind
     case .noSuchImage, .noSuchImageOrLayer, .noSuchRecipe, .noSuchVM, .notBuilt, .noKernel:
       .notFound
-    case .vmExists, .vmIsRunning, .vmIsNotRunning, .workNotFetched, .storeInUse, .holdsWork,
-      .noWork, .fileExists:
+    case .vmExists, .vmIsRunning, .vmIsNotRunning, .vmIsPaused, .workNotFetched, .storeInUse,
+      .holdsWork,
+      .noWork, .fileExists, .wouldReplace:
       .inUse
     case .lockIsStale, .badVMName, .workspaceNotADirectory, .badVariable,
-      .badDirectory, .notABundle, .badSecret, .secretsMissing:
+      .badDirectory, .notABundle, .badSecret, .secretsMissing,
+      .notPinnable:
       .badInput
-    case .noRoom: .noSpace
+    case .noRoom, .belowFloor: .noSpace
+    case .notPinned: .verificationDiffers
     case .guestProgramMissing, .storeOfAnotherUser: .missingHostTool
-    case .guestProgramChanged, .notStarted, .workspaceTransfer,
+    case .guestProgramChanged, .notStarted, .workspaceTransfer, .notCopied, .noSecureShell,
       .unsafeRuntimeDirectory:
       .failed
     case .damagedConfiguration, .overlayMissing: .storeDamaged
@@ -75,9 +86,10 @@ package enum PipelineError: Failure {
       "\"\(name)\" is no name for a VM: small letters, digits and dashes, 63 at most, no dash first"
     case .vmIsRunning(let name): "the VM \"\(name)\" is running"
     case .vmIsNotRunning(let name): "the VM \"\(name)\" is not running"
+    case .vmIsPaused(let name): "the VM \"\(name)\" is paused"
     case .lockIsStale(let recipe, let reasons):
       "the lock of \"\(recipe)\" does not fit it: \(reasons.joined(separator: "; "))"
-    case .noRoom(let needed, let free, let path):
+    case .noRoom(let needed, let free, _, let path):
       "about \(needed) are needed and \(free) are free on the file system of \"\(path)\""
     case .guestProgramMissing(let path):
       "the program that runs inside VMs is not there: \"\(path)\""
@@ -89,10 +101,13 @@ package enum PipelineError: Failure {
       "\"\(text)\" is no variable: NAME=VALUE, or NAME for the value here"
     case .badDirectory(let text): "\"\(text)\" is not an absolute path in the VM"
     case .badSecret(let reason): "a value of --secret can't be used: \(reason)"
-    case .secretsMissing(let step, let names):
+    case .secretsMissing(let step, let names, _):
       "step \(step.ordinal) of \"\(step.recipe)\" needs "
         + (names.count == 1 ? "the secret " : "the secrets ")
         + names.map { "\"\($0)\"" }.joined(separator: ", ")
+    case .notPinned(let step, let pinned, let made):
+      "step \(step.ordinal) of \"\(step.recipe)\" has the network and made the layer \(made), "
+        + "but the lock pins \(pinned)"
     case .overlayMissing(let name): "the disk of the VM \"\(name)\" is gone"
     case .unsafeRuntimeDirectory(let path):
       "\"\(path)\" is not a directory of yours alone, so sockets can't be kept there"
@@ -102,9 +117,17 @@ package enum PipelineError: Failure {
       "the workspace could not be \(what) the VM: \(reason)"
     case .workNotFetched(let name):
       "the changes of the VM \"\(name)\" are still in it: they could not be fetched"
+    case .notCopied(let source, let target, let reason):
+      "\"\(source)\" could not be copied to \"\(target)\": \(reason)"
+    case .noSecureShell(let name): "the VM \"\(name)\" has no OpenSSH server"
+    case .wouldReplace(let path):
+      "\"\(path)\" is in the way: a directory is neither replaced nor merged"
     case .notBuilt(let name): "the image \"\(name)\" is not built, and --no-build was given"
     case .fileExists(let path): "\"\(path)\" exists already"
     case .notABundle(let path): "\"\(path)\" is not a whole bundle of inputs"
+    case .notPinnable(let name): "the VM \"\(name)\" can't be pinned"
+    case .belowFloor(let floor, let free, _, let path):
+      "\(free) are free on the file system of \"\(path)\", and \(floor) are to stay free"
     case .damagedConfiguration(let image): "the configuration of image \(image) is damaged"
     }
   }
@@ -118,8 +141,10 @@ package enum PipelineError: Failure {
     case .noSuchVM, .vmIsNotRunning: "`hutch vms` lists them"
     case .vmExists: "choose another name, or remove it with `hutch rm`"
     case .vmIsRunning(let name): "`hutch stop \(name)` first"
+    case .vmIsPaused(let name): "`hutch resume \(name)` first"
     case .lockIsStale: "build without --locked to complete the lock"
-    case .noRoom: "make room, for example with `hutch gc --now`"
+    case .noRoom(let needed, _, let collectable, _):
+      Self.hint(forFree: needed, collectable)
     case .guestProgramMissing: "run `make build`, or `make install`, which puts it in place"
     case .workNotFetched(let name):
       "`hutch start \(name)`, then look at /workspace with `hutch exec \(name)`"
@@ -127,11 +152,17 @@ package enum PipelineError: Failure {
     case .holdsWork(let name):
       "`hutch sync \(name)` shows it; remove the VM all the same with `hutch rm --force \(name)`"
     case .guestProgramChanged: "try again"
+    case .noSecureShell: "add the package \"openssh-server\" to its recipe"
+    case .wouldReplace: "name another target, or remove it"
     case .fileExists: "give another name with --output, or remove it"
+    case .notPinnable: "VMs stay until they are removed"
+    case .belowFloor(let floor, _, let collectable, _): Self.hint(forFree: floor, collectable)
     case .notABundle: "make one with `hutch export --inputs`"
-    case .secretsMissing(let step, let names):
-      "`hutch build "
-        + names.map { "--secret \($0)=FILE" }.joined(separator: " ") + " \(step.recipe)`"
+    case .secretsMissing(_, let names, let command):
+      "`hutch \(command) " + names.map { "--secret \($0)=FILE" }.joined(separator: " ") + "`"
+    case .notPinned:
+      "what it takes from the network is not what it was; if you want it as it is now, "
+        + "build with --repin"
     case .overlayMissing(let name): "remove what is left with `hutch rm --force \(name)`"
     case .unsafeRuntimeDirectory: "set XDG_RUNTIME_DIR to a directory of your own"
     default: nil
@@ -146,5 +177,10 @@ package enum PipelineError: Failure {
       path
     default: nil
     }
+  }
+
+  private static func hint(forFree wanted: ByteCount, _ collectable: ByteCount) -> String {
+    if collectable == .zero { return "remove VMs or tags, then run `hutch gc --now`" }
+    return "`hutch gc --min-free \(wanted.asArgument)` can free up to \(collectable)"
   }
 }

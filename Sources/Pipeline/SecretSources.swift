@@ -14,8 +14,9 @@ struct SecretSources {
 
   private init() { values = [:] }
 
-  init(_ texts: [String], environment: HostEnvironment) throws {
-    var values: [String: Secret] = [:]
+  /// - Parameter handed: what `json` of another process gave.
+  init(_ texts: [String], handed: [UInt8]? = nil, environment: HostEnvironment) throws {
+    var values = try handed.map(Self.read) ?? [:]
     for text in texts {
       guard let equals = text.firstIndex(of: "="), Names.isSecret(String(text[..<equals])) else {
         // What stands there may be the secret itself.
@@ -30,6 +31,21 @@ struct SecretSources {
     }
     self.values = values
   }
+
+  private static func read(_ json: [UInt8]) throws -> [String: Secret] {
+    guard let members = (try? JSON(parsing: json))?.object else {
+      throw PipelineError.badSecret(reason: "standard input holds none")
+    }
+    return try members.mapValues { value in
+      guard let bytes = value.string.flatMap({ Hex.decode($0) }) else {
+        throw PipelineError.badSecret(reason: "standard input holds something else")
+      }
+      return Secret(bytes)
+    }
+  }
+
+  /// Only ever for a pipe between two processes of ours.
+  var json: JSON { .object(values.mapValues { .string(Hex.encode($0.bytes)) }) }
 
   private static func read(
     _ name: String, from source: String, _ environment: HostEnvironment
@@ -49,10 +65,19 @@ struct SecretSources {
   }
 
   /// Refuses steps that would miss one, before the first of them runs.
-  func require(for steps: some Sequence<PlannedStep>) throws {
+  ///
+  /// - Parameters:
+  ///   - verb: what the values have to be given to.
+  ///   - subject: what it is about, if not the step's recipe.
+  func require(
+    for steps: some Sequence<PlannedStep>, verb: String = "build", _ subject: String? = nil
+  ) throws {
     for step in steps {
       let missing = step.options.secrets.filter { values[$0] == nil }
-      if !missing.isEmpty { throw PipelineError.secretsMissing(step.id, names: missing) }
+      if !missing.isEmpty {
+        throw PipelineError.secretsMissing(
+          step.id, names: missing, command: "\(verb) \(subject ?? step.id.recipe)")
+      }
     }
   }
 

@@ -16,18 +16,25 @@ package struct BuildRequest: Sendable {
   /// Only say what would be done.
   package var explains: Bool
   package var opensShellOnFailure: Bool
+  /// Runs steps with network again and pins what they make now.
+  package var repins: Bool
   /// `NAME=FILE` or `NAME=env:VARIABLE`.
   package var secrets: [String]
+  /// Secrets that another process of ours hands over, as `SecretSources.json` has them.
+  package var handedSecrets: [UInt8]?
 
   package init(
     recipe: String, isLocked: Bool = false, explains: Bool = false,
-    opensShellOnFailure: Bool = false, secrets: [String] = []
+    opensShellOnFailure: Bool = false, repins: Bool = false, secrets: [String] = [],
+    handedSecrets: [UInt8]? = nil
   ) {
     self.recipe = recipe
     self.isLocked = isLocked
     self.explains = explains
     self.opensShellOnFailure = opensShellOnFailure
+    self.repins = repins
     self.secrets = secrets
+    self.handedSecrets = handedSecrets
   }
 }
 
@@ -35,6 +42,8 @@ package struct BuildOutcome: Sendable {
   package var name: String
   /// `nil` after an explanation.
   package var image: ImageID?
+  /// One of its steps has the network.
+  package var impure: Bool
   package var stepsRun: Int
   package var stepsCached: Int
   /// What `--explain` prints.
@@ -46,30 +55,31 @@ extension Session {
   /// Recipe → lock → plan → the steps that are not known yet → image, under its name.
   package func build(_ request: BuildRequest) throws -> BuildOutcome {
     var timings = Timings()
-    let secrets = try SecretSources(request.secrets, environment: environment)
+    let terms = try self.terms(request)
     let (chain, found) = try loadChain(request.recipe, isLocked: request.isLocked)
     // Before looking at anything: what we see from now on can't be collected.
     let lease = try catalog.lease(for: "build \(found.name)")
     defer { lease.release() }
     let files = try CopySources.read(chain)
-    let locked = try completeLock(
-      chain, found, files: files, isLocked: request.isLocked || request.explains, secrets, lease,
+    var locked = try completeLock(
+      chain, found, files: files, isLocked: request.isLocked || request.explains, terms, lease,
       &timings)
-    let plan = try planner.plan(chain, lock: locked, files: files) {
-      try catalog.knownStep($0, lease)
+    let plan = try planner.plan(chain, lock: locked, files: files) { key, step in
+      try known(step, key, terms.pins, lease)
     }
     if request.explains { return try explain(plan, found) }
     if !plan.stepsToRun.isEmpty {
-      try secrets.require(for: plan.stepsToRun)
+      try terms.secrets.require(for: plan.stepsToRun)
       try requireRoom(for: plan.stepsToRun)
       try fetchInputs(of: Array(plan.stepsToRun), lease, &timings)
     }
     var layers = plan.cachedPrefix
     for step in plan.stepsToRun {
       let layer = try run(
-        step, among: plan.steps, of: chain, over: layers, request, secrets, lease, &timings)
+        step, among: plan.steps, of: chain, over: layers, terms, lease, &timings)
       layers.append(layer)
     }
+    locked = try pin(plan.steps, layers: layers, in: locked, at: found.lockPath, terms.pins, lease)
     if let kernel = locked.kernel { try fetch(kernel.packages, lease, &timings) }
     let image = try record(chain, layers: layers, date: plan.date, lock: locked, lease)
     try recordKernel(of: locked, for: image, lease)
@@ -80,8 +90,16 @@ extension Session {
       lockDigest: Digest.of(locked.render()))
     try writeIndex()
     return BuildOutcome(
-      name: found.name, image: image, stepsRun: plan.stepsToRun.count,
+      name: found.name, image: image, impure: plan.isImpure, stepsRun: plan.stepsToRun.count,
       stepsCached: plan.cachedPrefix.count, explanation: "", timings: timings)
+  }
+
+  private func terms(_ request: BuildRequest) throws -> BuildTerms {
+    BuildTerms(
+      secrets: try SecretSources(
+        request.secrets, handed: request.handedSecrets, environment: environment),
+      pins: StepPins(request.isLocked ? .require : request.repins ? .renew : .keep),
+      opensShellOnFailure: request.opensShellOnFailure)
   }
 
   var planner: Planner {
@@ -121,21 +139,26 @@ extension Session {
       lines += StepRecord.missExplanation(new: miss, old: old).map { "  " + $0 }
     }
     return BuildOutcome(
-      name: found.name, image: nil, stepsRun: plan.stepsToRun.count,
+      name: found.name, image: nil, impure: plan.isImpure, stepsRun: plan.stepsToRun.count,
       stepsCached: plan.cachedPrefix.count, explanation: lines.joined(separator: "\n"),
       timings: Timings())
   }
 
-  /// Before the first byte is written: what a step may leave, and room to leave it in.
+  /// Before the first byte is written: what a step may leave, and room to leave it in, above what
+  /// is to stay free.
   func requireRoom(for steps: some Sequence<PlannedStep>) throws {
+    try requireFloor()
+    let floor = try settings().floor
     var needed: Int64 = 64 << 20
     for step in steps {
       // A package takes about four times its size unpacked, once as a tree, once in the disk.
       needed += step.inputs.reduce(0) { $0 + $1.size.bytes } * 9 + (32 << 20)
     }
     let free = try Files.freeSpace(layout.root)
-    if free.bytes < needed {
-      throw PipelineError.noRoom(needed: ByteCount(needed), free: free, path: layout.root)
+    if free.bytes - floor.bytes < needed {
+      throw PipelineError.noRoom(
+        needed: ByteCount(needed) + floor, free: free, collectable: try collectable(),
+        path: layout.root)
     }
   }
 }
@@ -145,7 +168,15 @@ extension PlannedStep {
   var packages: [LockedPackage] {
     switch action {
     case .bootstrap(_, let packages), .apt(_, let packages): packages
-    case .copy, .fetch, .pip, .run: []
+    case .copy, .fetch, .npm, .pip, .run: []
+    }
+  }
+
+  /// What only the image's own tools can bring; `nil` for a step that takes nothing by them.
+  var toolFiles: [LockedFile]? {
+    switch action {
+    case .npm(_, let files), .pip(_, let files): files
+    case .apt, .bootstrap, .copy, .fetch, .run: nil
     }
   }
 
@@ -154,7 +185,7 @@ extension PlannedStep {
     switch action {
     case .bootstrap, .apt: packages.map(WantedInput.init)
     case .fetch(_, let file): [WantedInput(file)]
-    case .pip(_, let wheels): wheels.map(WantedInput.init)
+    case .npm(_, let files), .pip(_, let files): files.map(WantedInput.init)
     case .copy, .run: []
     }
   }

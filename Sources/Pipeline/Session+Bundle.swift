@@ -35,9 +35,10 @@ extension Session {
     let lease = try catalog.lease(for: "export \(found.name)")
     defer { lease.release() }
     let files = try CopySources.read(chain)
+    let terms = BuildTerms(pins: StepPins(request.isLocked ? .require : .keep))
     let locked = try completeLock(
-      chain, found, files: files, isLocked: request.isLocked, .none, lease, &timings)
-    try fetchAll(of: locked, chain, files: files, lease, &timings)
+      chain, found, files: files, isLocked: request.isLocked, terms, lease, &timings)
+    try fetchAll(of: locked, chain, files: files, terms, lease, &timings)
     let bytes = locked.inputs.reduce(ByteCount.zero) { $0 + $1.size }
     let aside = "\(request.output).\(Hex.encode(Randomness.bytes(6))).tmp"
     do {

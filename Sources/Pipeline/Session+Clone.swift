@@ -39,6 +39,7 @@ extension Session {
   /// nothing of this depends on the size of the image or of the store.
   package func clone(_ request: CloneRequest) throws -> [VMRecord] {
     if let name = request.name, !VMNames.isValid(name) { throw PipelineError.badVMName(name) }
+    try requireFloor()
     let lease = try catalog.lease(for: "clone \(request.image)")
     defer { lease.release() }
     var timings = Timings()

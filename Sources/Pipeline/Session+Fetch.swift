@@ -10,10 +10,13 @@ package struct FetchingRequest: Sendable {
   package var recipe: String
   /// Refuses to change the lock.
   package var isLocked: Bool
+  /// `NAME=FILE` or `NAME=env:VARIABLE`, for steps that have to be run.
+  package var secrets: [String]
 
-  package init(recipe: String, isLocked: Bool = false) {
+  package init(recipe: String, isLocked: Bool = false, secrets: [String] = []) {
     self.recipe = recipe
     self.isLocked = isLocked
+    self.secrets = secrets
   }
 }
 
@@ -31,14 +34,17 @@ extension Session {
   /// Recipe → lock → every input of it in the store: the build afterwards needs no network.
   package func fetch(_ request: FetchingRequest) throws -> FetchOutcome {
     var timings = Timings()
+    let terms = BuildTerms(
+      secrets: try SecretSources(request.secrets, environment: environment),
+      pins: StepPins(request.isLocked ? .require : .keep))
     let (chain, found) = try loadChain(request.recipe, isLocked: request.isLocked)
     let lease = try catalog.lease(for: "fetch \(found.name)")
     defer { lease.release() }
     let files = try CopySources.read(chain)
     let before = try Set(Files.list(layout.inputs))
     let locked = try completeLock(
-      chain, found, files: files, isLocked: request.isLocked, .none, lease, &timings)
-    try fetchAll(of: locked, chain, files: files, lease, &timings)
+      chain, found, files: files, isLocked: request.isLocked, terms, lease, &timings)
+    try fetchAll(of: locked, chain, files: files, terms, lease, &timings)
     let inputs = locked.inputs
     return FetchOutcome(
       name: found.name, inputs: inputs.count, bytes: inputs.reduce(.zero) { $0 + $1.size },
@@ -47,38 +53,39 @@ extension Session {
 
   /// Everything that a lock names is in the store afterwards, and kept for the lease.
   func fetchAll(
-    of lock: Lock, _ chain: RecipeChain, files: [StepID: [Planning.CopiedFile]], _ lease: Lease,
-    _ timings: inout Timings
+    of lock: Lock, _ chain: RecipeChain, files: [StepID: [Planning.CopiedFile]],
+    _ terms: BuildTerms, _ lease: Lease, _ timings: inout Timings
   ) throws {
     let steps = try planner.lockedSteps(chain, lock: lock, files: files)
     try fetchInputs(of: steps, lease, &timings)
     if let kernel = lock.kernel { try fetch(kernel.packages, lease, &timings) }
-    try fetchWheels(of: steps, chain, lease, &timings)
+    try fetchByTools(of: steps, chain, terms, lease, &timings)
   }
 
-  /// Wheels are fetched by the image's own pip: where some are missing, the steps before are built.
-  private func fetchWheels(
-    of steps: [PlannedStep], _ chain: RecipeChain, _ lease: Lease, _ timings: inout Timings
+  /// What the image's own tools bring: where some of it is missing, the steps before are built.
+  private func fetchByTools(
+    of steps: [PlannedStep], _ chain: RecipeChain, _ terms: BuildTerms, _ lease: Lease,
+    _ timings: inout Timings
   ) throws {
     let missing = steps.lastIndex { step in
-      guard case .pip(_, let wheels) = step.action else { return false }
-      return !wheels.allSatisfy { inputStore.holds($0.digest, size: $0.size) }
+      guard let files = step.toolFiles else { return false }
+      return !files.allSatisfy { inputStore.holds($0.digest, size: $0.size) }
     }
     var layers: [DiffID] = []
     for (index, step) in steps.enumerated() {
-      if let missing, index <= missing, case .pip(let request, let wheels) = step.action {
-        try fetch(wheels, request, step, of: chain, over: layers, lease)
-      } else if case .pip(_, let wheels) = step.action {
-        try obtain(wheels.map(WantedInput.init), lease, bring: { _ in })
+      if let files = step.toolFiles {
+        if let missing, index <= missing {
+          try fetch(files, step, of: chain, over: layers, lease)
+        } else {
+          try obtain(files.map(WantedInput.init), lease, bring: { _ in })
+        }
       }
       guard let missing, index < missing else { continue }
+      try terms.secrets.require(for: [step])
       let key = step.record(over: ChainID(of: layers)).key
       layers.append(
-        try catalog.knownStep(key, lease)
-          ?? run(
-            step, among: steps, of: chain, over: layers, BuildRequest(recipe: chain.leaf.name),
-            .none,
-            lease, &timings))
+        try known(step, key, terms.pins, lease)
+          ?? run(step, among: steps, of: chain, over: layers, terms, lease, &timings))
     }
   }
 }

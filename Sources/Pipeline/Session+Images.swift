@@ -18,12 +18,7 @@ extension Session {
     let blobs = BlobStore(root: layout.root)
     let config = configuration.render()
     try publish(config, as: .config(image), blobs, lease)
-    let encodings = try layers.map { layer in
-      guard let encoding = try catalog.encodings(of: layer).last else {
-        throw CatalogError.unknownObject(.layer(layer))
-      }
-      return encoding
-    }
+    let encodings = try layers.map(catalog.newestEncoding)
     let manifest = OCI.manifest(
       config: image, configSize: ByteCount(config.count),
       layers: encodings.map { ($0.blob, $0.size) }, codec: encodings.last?.codec ?? "")

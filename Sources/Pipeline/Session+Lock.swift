@@ -15,24 +15,29 @@ extension Session {
   /// what the steps before it install, and the lock is written; with `isLocked` that is an error.
   func completeLock(
     _ chain: RecipeChain, _ found: RecipeFinder.Found,
-    files: [StepID: [Planning.CopiedFile]], isLocked: Bool, _ secrets: SecretSources,
+    files: [StepID: [Planning.CopiedFile]], isLocked: Bool, _ terms: BuildTerms,
     _ lease: Lease, _ timings: inout Timings
   ) throws -> Lock {
     let before = try readLock(found)
-    let states = LockCheck.states(
-      of: chain, lock: before ?? parentLock(of: chain), architecture: .amd64)
+    let basis = before ?? parentLock(of: chain)
+    terms.pins.take(basis?.pins ?? [])
+    let states = LockCheck.states(of: chain, lock: basis, architecture: .amd64)
     if let before, before.kernel != nil, states.allSatisfy(\.isComplete) { return before }
     if isLocked { throw staleLock(chain, found, states, hasLock: before != nil) }
     return try report.stage("lock \(found.name)", &timings) {
       let lock = try resolve(
-        chain, states, before ?? parentLock(of: chain), files: files, secrets, lease)
-      try Files.write(found.lockPath, Array(lock.render().utf8))
+        chain, states, basis, files: files, terms, lease)
+      try write(lock, to: found.lockPath)
       let packages = lock.steps.reduce(0) { $0 + $1.packages.count }
       let files = lock.steps.reduce(0) { $0 + $1.files.count }
       let added = "\(packages) packages" + (files == 0 ? "" : " and \(files) files")
       report(.note("locked \(added) in \"\(found.lockPath)\""))
       return lock
     }
+  }
+
+  func write(_ lock: Lock, to path: String) throws {
+    try Files.write(path, Array(lock.render().utf8))
   }
 
   func readLock(_ found: RecipeFinder.Found) throws -> Lock? {
@@ -71,7 +76,7 @@ extension Session {
   /// knowing what the ones before it will have installed.
   private func resolve(
     _ chain: RecipeChain, _ states: [LockState], _ before: Lock?,
-    files: [StepID: [Planning.CopiedFile]], _ secrets: SecretSources, _ lease: Lease
+    files: [StepID: [Planning.CopiedFile]], _ terms: BuildTerms, _ lease: Lease
   ) throws -> Lock {
     let needsArchives =
       before?.kernel == nil
@@ -89,14 +94,14 @@ extension Session {
           id: step.id, ask: ask, date: before.date, packages: before.packages, files: before.files)
       } else {
         do {
-          if case .pip(let request) = step.action {
+          if StepAsk.toolKinds.contains(ask.kind) {
             let soFar = Lock(
               architecture: .amd64, recipes: LockedRecipe.all(of: chain), archives: [],
               steps: steps)
-            let layers = try buildLocked(chain, soFar, files: files, secrets, lease)
+            let layers = try buildLocked(chain, soFar, files: files, terms, lease)
             entry = LockedStep(
               id: step.id, ask: ask,
-              files: try resolve(request, step, of: chain, over: layers, lease))
+              files: try resolveFiles(of: step, chain, over: layers, lease))
           } else {
             entry = try resolve(step, ask, over: status, with: resolver, lease)
           }
@@ -117,6 +122,7 @@ extension Session {
     return Lock(
       architecture: .amd64, recipes: LockedRecipe.all(of: chain),
       archives: try resolver?.archives() ?? before?.archives ?? [], steps: steps,
+      pins: before?.pins ?? [],
       kernel: try before?.kernel ?? resolver.map { try lockKernel($0, lease) })
   }
 
@@ -145,7 +151,7 @@ extension Session {
         ).packages ?? []
     case .fetch(let request): files = [try obtain(request, lease)]
     // The image's own tools are asked about these.
-    case .pip: break
+    case .npm, .pip: break
     case .copy, .run: break
     }
     return LockedStep(id: step.id, ask: ask, packages: packages, files: files)

@@ -10,17 +10,21 @@ internal import Vocabulary
 extension Session {
   /// Image → its recipe and lock → built from nothing in a store beside this one, with all varied
   /// that must not matter → compared, layer by layer.
-  package func rebuild(_ name: String) throws -> RebuildOutcome {
+  ///
+  /// - Parameter secrets: `NAME=FILE` or `NAME=env:VARIABLE`, for the steps that name them.
+  package func rebuild(_ name: String, secrets: [String] = []) throws -> RebuildOutcome {
+    let terms = BuildTerms(secrets: try SecretSources(secrets, environment: environment))
     let lease = try catalog.lease(for: "verify --rebuild \(name)")
     defer { lease.release() }
     let image = try catalog.resolve(name, lease)
     let origin = try origin(of: image, named: name, lease)
+    try terms.secrets.require(for: origin.plan.steps, verb: "verify --rebuild", name)
     var timings = Timings()
     // From here on the rebuild needs no network.
-    try fetchAll(of: origin.lock, origin.chain, files: origin.files, lease, &timings)
+    try fetchAll(of: origin.lock, origin.chain, files: origin.files, terms, lease, &timings)
     return try withJobDirectory { directory in
       do {
-        return try rebuild(image, named: name, origin, in: directory, lease)
+        return try rebuild(image, named: name, origin, terms.secrets, in: directory, lease)
       } catch {
         // The wish to end is heeded; what is left of the other store may need a worker to go.
         Interrupt.forget()
@@ -30,8 +34,8 @@ extension Session {
   }
 
   private func rebuild(
-    _ image: ImageRecord, named name: String, _ origin: ImageOrigin, in directory: String,
-    _ lease: Lease
+    _ image: ImageRecord, named name: String, _ origin: ImageOrigin, _ secrets: SecretSources,
+    in directory: String, _ lease: Lease
   ) throws -> RebuildOutcome {
     let clock = Stopwatch()
     let variation = BuildVariation(in: directory, environment)
@@ -45,7 +49,7 @@ extension Session {
     let rebuilt: ImageID
     do {
       rebuilt = try report.during("rebuild \(name)") {
-        try build(origin, in: store, variation)
+        try build(origin, secrets, in: store, variation)
       }
     } catch let error as RebuildError {
       attempt = attempt.ended("failed: \(error.message)", matched: false)
@@ -87,16 +91,18 @@ extension Session {
 
   /// This program as a process of its own: only there can all be other than it is here.
   private func build(
-    _ origin: ImageOrigin, in store: StoreLayout, _ variation: BuildVariation
+    _ origin: ImageOrigin, _ secrets: SecretSources, in store: StoreLayout,
+    _ variation: BuildVariation
   ) throws -> ImageID {
     let command = Command(
       environment.executable,
       [
         "build", origin.found.path, "--locked", "--store", store.root, "--format", "json",
-        "--progress", "plain",
+        "--progress", "plain", "--secrets-on-stdin",
       ], environment: variation.environment, workingDirectory: variation.directory)
     let result = try Processes.run(
-      command, graceMilliseconds: 5000, isolation: variation.isolation,
+      command, input: secrets.json.rendered, graceMilliseconds: 5000,
+      isolation: variation.isolation,
       onErrorLine: { report(.line($0)) })
     let answer = try? JSON(parsing: result.output)
     if result.status.isSuccess, let image = answer?["items"]?.array?.first?["image"]?.string,

@@ -31,6 +31,27 @@ extension Session {
     }
   }
 
+  /// Halts the VM's processors until `resume`: it takes no time then, and keeps its memory.
+  package func pause(_ name: String) throws {
+    try reach(name, evenPaused: true).pause()
+    try catalog.setState(name, .paused)
+  }
+
+  package func resume(_ name: String) throws {
+    try reach(name, evenPaused: true).resume()
+    try catalog.setState(name, .running)
+  }
+
+  /// The way to a running VM. One that is paused answers nothing, and would be waited for.
+  func reach(_ name: String, evenPaused: Bool = false) throws -> SupervisorLink {
+    let vm = try knownVM(name)
+    guard vm.supervised, let socket = vm.socket else { throw PipelineError.vmIsNotRunning(name) }
+    guard vm.state != .paused || evenPaused else { throw PipelineError.vmIsPaused(name) }
+    return try SupervisorLink(socket: socket)
+  }
+
+  package func isVM(_ name: String) throws -> Bool { try knownVMOrNil(name) != nil }
+
   func knownVM(_ name: String) throws -> VMRecord {
     do {
       return try catalog.vm(named: name)

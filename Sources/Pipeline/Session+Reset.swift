@@ -24,7 +24,9 @@ extension Session {
     if let vm = vms.first(where: { $0.unsynced }), !request.force {
       throw PipelineError.holdsWork(vm.name)
     }
-    let size = try Files.allocated(below: layout.root)
+    // Where nobody may look into trees of subordinate users, without these.
+    let size =
+      try (try? measure().total).map { ByteCount($0) } ?? Files.allocated(below: layout.root)
     if request.isDryRun { return size }
     for vm in vms where vm.supervised {
       guard request.force else { throw PipelineError.vmIsRunning(vm.name) }

@@ -67,6 +67,7 @@ extension Session {
   /// A new VM of an image, a command in it, and the VM away again.
   package func run(_ request: RunRequest) throws -> RunOutcome {
     if let name = request.name, !VMNames.isValid(name) { throw PipelineError.badVMName(name) }
+    try requireFloor()
     var timings = Timings()
     let lease = try catalog.lease(for: "run \(request.image)")
     defer { lease.release() }

@@ -7,7 +7,7 @@ internal import Vocabulary
 
 extension Session {
   /// Before a layer is published: refuses it if something in it looks like a secret that neither
-  /// the recipe allows nor Debian publishes.
+  /// the recipe allows nor Debian or a registry publishes.
   func requireSealed(
     _ findings: [SealFinding], of step: PlannedStep, among steps: [PlannedStep],
     _ lease: Lease
@@ -31,7 +31,12 @@ extension Session {
     let end = steps.firstIndex { $0.id == step.id } ?? steps.endIndex - 1
     let packages = steps[...end].reversed().flatMap(\.packages)
     let store = InputStore(directory: layout.inputs, ingest: layout.ingest)
-    let found = try PublishedFiles.among(files, of: packages, in: store)
+    var found = try PublishedFiles.among(files, of: packages, in: store)
+    // Private registries hold what is private; but what is locked is in each image that asks for it.
+    if case .npm(_, let tarballs) = step.action {
+      let left = files.filter { !found.contains($0.key) }
+      try found.formUnion(PublishedFiles.among(left, ofTarballs: tarballs, in: store))
+    }
     let missing = packages.filter { !store.holds($0.digest, size: $0.size) }
     if missing.isEmpty || found.count == files.count { return found }
     // Inputs of steps that ran long ago may be gone. What no source has any more can't speak for

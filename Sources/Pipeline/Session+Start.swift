@@ -45,6 +45,12 @@ extension Session {
     }
   }
 
+  /// Stops a VM, if it runs, and starts it.
+  package func restart(_ name: String, seconds: Int) throws {
+    if try knownVM(name).supervised { try stop(name, seconds: seconds) }
+    _ = try start(StartRequest(reference: name))
+  }
+
   private func vmToStart(_ request: StartRequest) throws -> VMRecord {
     if request.name == nil, let vm = try? knownVM(request.reference) { return vm }
     let made = try clone(

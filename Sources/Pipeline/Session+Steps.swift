@@ -13,11 +13,14 @@ extension Session {
   func run(
     _ step: PlannedStep, among steps: [PlannedStep], of chain: RecipeChain,
     over layers: [DiffID],
-    _ request: BuildRequest, _ secrets: SecretSources, _ lease: Lease, _ timings: inout Timings
+    _ terms: BuildTerms, _ lease: Lease, _ timings: inout Timings
   ) throws -> DiffID {
     let record = step.record(over: ChainID(of: layers))
+    try terms.pins.require(step, record.key)
     var announced = false
-    let known = try catalog.awaitStep(record.key, lease) { purpose, pid in
+    let known = try catalog.awaitStep(
+      record.key, lease, accepting: { terms.pins.accepts($0, of: step, record.key) }
+    ) { purpose, pid in
       try Interrupt.check()
       if !announced { report(.note("waiting for \"\(purpose)\" (process \(pid))")) }
       announced = true
@@ -26,12 +29,15 @@ extension Session {
     defer { try? catalog.finishStep(record.key, lease) }
     try fetchFiles(of: step, of: chain, over: layers, lease, &timings)
     let clock = Stopwatch()
-    let title = "\(step.id): \(step.summary)"
+    let title = "\(step.id): \(step.title)"
     let layer = try report.stage(title, &timings) {
       try withJobDirectory { directory in
         var job = try self.job(step, of: chain, over: layers, in: directory, lease)
-        job.secrets = secrets.values(for: step)
-        let answer = try perform(job, step, request)
+        job.secrets = terms.secrets.values(for: step)
+        let answer = try perform(job, step, terms)
+        if let pinned = terms.pins[record.key], answer.layer.layer != pinned {
+          throw PipelineError.notPinned(step.id, pinned: pinned, made: answer.layer.layer)
+        }
         try requireSealed(answer.findings, of: step, among: steps, lease)
         return try publish(answer.layer, of: job, lease, clock)
       }
@@ -41,6 +47,7 @@ extension Session {
         key: record.key, record: record.text, layer: layer, recipe: step.id.recipe,
         ordinal: step.id.ordinal, impure: step.isImpure,
         buildMilliseconds: Int64(clock.milliseconds)))
+    terms.pins.made(layer, by: step, record.key)
     return layer
   }
 
@@ -49,13 +56,13 @@ extension Session {
     of step: PlannedStep, of chain: RecipeChain, over layers: [DiffID], _ lease: Lease,
     _ timings: inout Timings
   ) throws {
-    guard case .pip(let request, let wheels) = step.action else { return }
+    guard let files = step.toolFiles else { return }
     do {
-      if wheels.allSatisfy({ inputStore.holds($0.digest, size: $0.size) }) {
-        return try fetch(wheels, request, step, of: chain, over: layers, lease)
+      if files.allSatisfy({ inputStore.holds($0.digest, size: $0.size) }) {
+        return try fetch(files, step, of: chain, over: layers, lease)
       }
-      try report.stage("fetch \(wheels.count) wheels", &timings) {
-        try fetch(wheels, request, step, of: chain, over: layers, lease)
+      try report.stage("fetch \(files.count) packages", &timings) {
+        try fetch(files, step, of: chain, over: layers, lease)
       }
     } catch let error as InputsError {
       throw PipelineError.step(step.id, error)
@@ -63,12 +70,12 @@ extension Session {
   }
 
   private func perform(
-    _ job: StepJob, _ step: PlannedStep, _ request: BuildRequest
+    _ job: StepJob, _ step: PlannedStep, _ terms: BuildTerms
   ) throws -> StepAnswer {
     do {
       return try StepAnswer(json: try workers.perform(.step(job)) { report(.line($0)) })
     } catch let error as BuildingError {
-      if error.kind == .failed, request.opensShellOnFailure {
+      if error.kind == .failed, terms.opensShellOnFailure {
         for line in error.message.split(separator: "\n") { report(.note(String(line))) }
         try workers.openShell(in: job)
       }
@@ -106,6 +113,10 @@ extension Session {
       return .install(
         packages: request.packages.map { name in versions[name].map { "\(name)=\($0)" } ?? name },
         repository: repository, recommends: request.recommends)
+    case .npm(let request, let tarballs):
+      var script = Npm.install(tarballs, request)
+      script.directories[Npm.tarballs] = try shelf(tarballs, in: directory)
+      return .tool(ToolWork(script, what: step.summary))
     case .pip(let request, let wheels):
       var script = try Pip.install(wheels, request)
       script.directories[Pip.wheels] = try shelf(wheels, in: directory)
@@ -164,9 +175,7 @@ extension Session {
   }
 
   private func unpack(_ layer: DiffID, _ lease: Lease) throws {
-    guard let encoding = try catalog.encodings(of: layer).last else {
-      throw CatalogError.unknownObject(.layer(layer))
-    }
+    let encoding = try catalog.newestEncoding(of: layer)
     report(.line("unpacking layer \(layer.digest.short)"))
     try withJobDirectory { directory in
       let target = directory + "/tree"

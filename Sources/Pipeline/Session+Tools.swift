@@ -11,71 +11,99 @@ internal import Vocabulary
 /// nothing of what they do stays but the files that they bring.
 extension Session {
   /// The layers of all steps that the lock holds so far, those that are not known yet built.
+  ///
+  /// - Parameter count: how many steps, if not all.
   func buildLocked(
     _ chain: RecipeChain, _ lock: Lock, files: [StepID: [Planning.CopiedFile]],
-    _ secrets: SecretSources, _ lease: Lease
+    first count: Int = .max, _ terms: BuildTerms, _ lease: Lease
   ) throws -> [DiffID] {
     var timings = Timings()
     let steps = try planner.lockedSteps(chain, lock: lock, files: files)
     var layers: [DiffID] = []
-    for step in steps {
+    for step in steps.prefix(count) {
       let key = step.record(over: ChainID(of: layers)).key
-      if let known = try catalog.knownStep(key, lease) {
+      if let known = try known(step, key, terms.pins, lease) {
         layers.append(known)
         continue
       }
-      try secrets.require(for: [step])
+      try terms.secrets.require(for: [step])
       try requireRoom(for: [step])
       try fetchInputs(of: [step], lease, &timings)
       layers.append(
         try run(
-          step, among: steps, of: chain, over: layers, BuildRequest(recipe: chain.leaf.name),
-          secrets, lease, &timings))
+          step, among: steps, of: chain, over: layers, terms, lease, &timings))
     }
     return layers
   }
 
-  /// All wheels that a step needs over those layers, in the store.
-  func resolve(
-    _ request: PipRequest, _ step: ChainStep, of chain: RecipeChain, over layers: [DiffID],
-    _ lease: Lease
+  /// All files that a step needs over those layers, in the store; as the lock will have them.
+  func resolveFiles(
+    of step: ChainStep, _ chain: RecipeChain, over layers: [DiffID], _ lease: Lease
   ) throws -> [LockedFile] {
     try withJobDirectory { directory in
-      let script = try Pip.resolve(
-        request, with: HostPip.fromHost(environment), settings: directory + "/settings")
-      let out = try download(
-        script, what: step.action.summary, of: chain, at: step.recipeIndex, over: layers,
-        in: directory, lease
-      ) { Pip.refusal(of: request, said: $0) }
-      let installed = try Files.read(out + "/" + Pip.installed, limit: 16 << 20)
-      let names = try Pip.wanted(
-        try Files.list(out), installed: String(decoding: installed, as: UTF8.self))
-      return try keep(names, from: out, lease)
+      switch step.action {
+      case .npm(let request):
+        let script = try Npm.resolve(
+          request, with: HostNpm.fromHost(environment), settings: directory + "/settings")
+        let out = try download(
+          script, what: step.action.summary, of: chain, at: step.recipeIndex, over: layers,
+          in: directory, lease
+        ) { Npm.refusal(of: request, said: $0) }
+        try requireFile(Npm.tree, in: out)
+        let found = try Npm.found(try Files.read("\(out)/\(Npm.tree)", limit: 16 << 20))
+        return try keep(found.map { try measure($0, in: out) }, from: out, lease)
+      case .pip(let request):
+        let script = try Pip.resolve(
+          request, with: HostPip.fromHost(environment), settings: directory + "/settings")
+        let out = try download(
+          script, what: step.action.summary, of: chain, at: step.recipeIndex, over: layers,
+          in: directory, lease
+        ) { Pip.refusal(of: request, said: $0) }
+        let installed = try Files.read(out + "/" + Pip.installed, limit: 16 << 20)
+        let names = try Pip.wanted(
+          try Files.list(out), installed: String(decoding: installed, as: UTF8.self))
+        return try keep(names.map { try measure($0, in: out) }, from: out, lease)
+      case .apt, .bootstrap, .copy, .fetch, .run: return []
+      }
     }
   }
 
-  /// The wheels of a step that is about to run are in the store.
+  /// The files of a step that is about to run are in the store.
   func fetch(
-    _ wheels: [LockedFile], _ request: PipRequest, _ step: PlannedStep, of chain: RecipeChain,
-    over layers: [DiffID], _ lease: Lease
+    _ files: [LockedFile], _ step: PlannedStep, of chain: RecipeChain, over layers: [DiffID],
+    _ lease: Lease
   ) throws {
-    let wanted = wheels.map(WantedInput.init)
-    try obtain(wanted, lease) { inputs in
-      let missing = wheels.filter { wheel in
-        !inputStore.holds(wheel.digest, size: wheel.size)
-          && inputs.contains { $0.digest == wheel.digest }
+    try obtain(files.map(WantedInput.init), lease) { inputs in
+      let missing = files.filter { file in
+        !inputStore.holds(file.digest, size: file.size)
+          && inputs.contains { $0.digest == file.digest }
       }
       if missing.isEmpty { return }
       try withJobDirectory { directory in
-        let script = try Pip.fetch(
-          missing, request, with: HostPip.fromHost(environment), settings: directory + "/settings")
+        let script = try self.script(
+          toFetch: missing, step.action, settings: directory + "/settings")
         let out = try download(
-          script, what: "fetch wheels", of: chain, at: chain.steps[layers.count].recipeIndex,
+          script, what: "fetch packages", of: chain, at: chain.steps[layers.count].recipeIndex,
           over: layers, in: directory, lease
-        ) { Pip.loss(of: missing, said: $0) }
-        for wheel in missing { try adopt(wheel, from: out) }
+        ) { said in
+          if case .npm = step.action { return Npm.loss(of: missing, said: said) }
+          return Pip.loss(of: missing, said: said)
+        }
+        for file in missing { try adopt(file, from: out) }
         try inputStore.sync()
       }
+    }
+  }
+
+  private func script(
+    toFetch files: [LockedFile], _ action: PlannedAction, settings: String
+  ) throws -> ToolScript {
+    switch action {
+    case .npm(let request, _):
+      try Npm.fetch(files, request, with: HostNpm.fromHost(environment), settings: settings)
+    case .pip(let request, _):
+      try Pip.fetch(files, request, with: HostPip.fromHost(environment), settings: settings)
+    case .apt, .bootstrap, .copy, .fetch, .run: preconditionFailure("no tool brings files for it")
     }
   }
 
@@ -96,7 +124,8 @@ extension Session {
       trees: layout.trees, lower: layers.reversed().map(StoreLayout.treeName),
       directory: directory + "/job", date: .constant,
       environment: chain.environment(through: recipe),
-      work: .tool(ToolWork(script, what: what, writable: [Pip.output: out])), hasNetwork: true)
+      work: .tool(ToolWork(script, what: what, writable: [Pip.output: out])), hasNetwork: true,
+      secrets: script.secrets)
     do {
       _ = try workers.perform(.download(job)) { report(.line($0)) }
     } catch BuildingError.stepFailed(_, _, let tail) {
@@ -105,16 +134,29 @@ extension Session {
     return out
   }
 
-  /// Files that came, measured and taken into the store; as a lock has them.
+  private func measure(_ name: String, in out: String) throws -> LockedFile {
+    try requireFile(name, in: out)
+    let found = try InputStore.measure("\(out)/\(name)")
+    return LockedFile(name: name, size: found.size, digest: found.digest)
+  }
+
+  private func measure(
+    _ found: (package: String, version: String, isAsked: Bool), in out: String
+  ) throws -> LockedFile {
+    let name = NpmName.file(of: found.package, found.version)
+    try requireFile(name, in: out)
+    let file = try InputStore.measureForRegistry("\(out)/\(name)")
+    return LockedFile(
+      name: name, size: file.size, digest: file.digest,
+      npm: LockedNpm(
+        package: found.package, version: found.version, isAsked: found.isAsked,
+        integrity: file.integrity))
+  }
+
+  /// Files that came and were measured, taken into the store.
   private func keep(
-    _ names: [String], from out: String, _ lease: Lease
+    _ files: [LockedFile], from out: String, _ lease: Lease
   ) throws -> [LockedFile] {
-    var files: [LockedFile] = []
-    for name in names {
-      try requireFile(name, in: out)
-      let found = try InputStore.measure("\(out)/\(name)")
-      files.append(LockedFile(name: name, size: found.size, digest: found.digest))
-    }
     try obtain(files.map(WantedInput.init), lease) { inputs in
       for file in files where inputs.contains(where: { $0.digest == file.digest }) {
         if inputStore.holds(file.digest, size: file.size) { continue }
@@ -127,10 +169,14 @@ extension Session {
 
   private func adopt(_ file: LockedFile, from out: String) throws {
     try requireFile(file.name, in: out)
-    let found = try InputStore.measure("\(out)/\(file.name)")
-    guard found == (file.size, file.digest) else {
+    let found = try InputStore.measureForRegistry("\(out)/\(file.name)")
+    guard (found.size, found.digest) == (file.size, file.digest) else {
       throw InputsError.filesDiffer(
         files: [file.name], said: "what came has the sha256 \(found.digest.hex)")
+    }
+    if let npm = file.npm, npm.integrity != found.integrity {
+      throw InputsError.filesDiffer(
+        files: [file.name], said: "what came has the integrity \(found.integrity)")
     }
     try inputStore.adopt("\(out)/\(file.name)", as: file.digest)
   }

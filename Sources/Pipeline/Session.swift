@@ -48,12 +48,15 @@ package struct Session: Sendable {
     return try body(directory)
   }
 
-  /// Also what belongs to subordinate users: then a worker in their namespace does it.
+  /// Also what belongs to subordinate users: then a worker in their namespace does it, even when
+  /// somebody wants this command to end, as nobody else would do it before the next `gc`.
   func removeTree(_ path: String) {
     do {
       try Files.removeTree(path)
     } catch {
-      _ = try? workers.perform(.remove([path]), onLine: { _ in })
+      Interrupt.setAside {
+        _ = try? workers.perform(.remove([path]), onLine: { _ in })
+      }
     }
   }
 }

@@ -20,12 +20,15 @@ package struct StoreLayout: Sendable, Hashable {
   package var locks: String { root + "/locks" }
   /// What was found out about the accelerator of this machine.
   package var accelerator: String { root + "/accelerator.json" }
+  /// The key with which `ssh` gets into VMs of this store.
+  package var secureShell: String { root + "/ssh" }
   package var aptLists: String { root + "/ingest/apt" }
 
   /// Everything that may stand in a store, beside the catalog's own files.
   static let entries: Set<String> = [
     "oci-layout", "index.json", "index.lock", "blobs", "inputs", "trees", "disks", "vms",
     "leases", "boot", "ingest", "trash", "locks", "accelerator.json",
+    "ssh",
   ]
 
   private var directories: [String] {

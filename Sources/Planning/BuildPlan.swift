@@ -17,6 +17,9 @@ package struct BuildPlan: Sendable, CustomStringConvertible {
   /// The chain that the first step to run is built over; `nil` if that is the base.
   package var cachedChain: ChainID? { ChainID(of: cachedPrefix) }
 
+  /// Whether a step has the network.
+  package var isImpure: Bool { steps.contains(where: \.isImpure) }
+
   /// The date of the image: that of its last step.
   package var date: SourceDate { steps.last?.date ?? .constant }
 
@@ -36,7 +39,7 @@ package struct BuildPlan: Sendable, CustomStringConvertible {
       } else {
         key = "follows the step before"
       }
-      lines.append("\(isCached ? "cached" : "run   ")  \(step.id)  \(step.summary)  [\(key)]")
+      lines.append("\(isCached ? "cached" : "run   ")  \(step.id)  \(step.title)  [\(key)]")
     }
     return lines.joined(separator: "\n")
   }
@@ -51,6 +54,8 @@ package struct PlannedStep: Sendable {
   package let date: SourceDate
   /// One line for people.
   package let summary: String
+  /// As listings show it.
+  package var title: String { summary + (isImpure ? " (impure)" : "") }
   /// Places where a file that looks like a secret is none.
   package let sealAllowances: [GuestPath]
   /// All of the record but the parent.
@@ -77,6 +82,8 @@ package enum PlannedAction: Sendable, Hashable {
   /// `files` are sorted by path.
   case copy(CopyRequest, files: [CopiedFile])
   case fetch(FetchRequest, file: LockedFile)
+  /// `tarballs` are what has to be added to what the parents have below the prefix.
+  case npm(NpmRequest, tarballs: [LockedFile])
   /// `wheels` are what has to be added to what the parents have in the environment.
   case pip(PipRequest, wheels: [LockedFile])
   case run(RunRequest)

@@ -44,6 +44,15 @@ extension Planner {
       } else {
         values["fetch.mode"] = octal(request.mode ?? 0o644)
       }
+    case .npm(let request, let tarballs):
+      values["kind"] = "npm"
+      values["npm.packages"] = request.packages.joined(separator: " ")
+      values["npm.prefix"] = "/" + Escape.word(request.prefix.bytes)
+      values["npm.scripts"] = String(request.scripts)
+      values["npm.upgrade"] = String(request.upgrade)
+      values["npm.asked"] = tarballs.compactMap(\.npm).filter(\.isAsked)
+        .map { "\($0.package)@\($0.version)" }.joined(separator: " ")
+      for tarball in tarballs { values["input.\(tarball.name)"] = tarball.digest.description }
     case .pip(let request, let wheels):
       values["kind"] = "pip"
       values["pip.packages"] = request.packages.joined(separator: " ")

@@ -50,14 +50,14 @@ package struct Planner: Sendable {
   /// - Throws: `PlanningError` if the lock or the files are not complete.
   package func plan(
     _ chain: RecipeChain, lock: Lock?, files: [StepID: [CopiedFile]],
-    known: (StepKey) throws -> DiffID?
+    known: (StepKey, PlannedStep) throws -> DiffID?
   ) throws -> BuildPlan {
     let steps = try self.steps(chain, lock: lock, files: files)
     var layers: [DiffID] = []
     var records: [StepRecord] = []
     for step in steps {
       let record = step.record(over: ChainID(of: layers))
-      guard let layer = try known(record.key) else { break }
+      guard let layer = try known(record.key, step) else { break }
       layers.append(layer)
       records.append(record)
     }
@@ -134,6 +134,8 @@ package struct Planner: Sendable {
         throw .notLocked(step: step.id, reason: "its entry has other files")
       }
       return .fetch(request, file: files[0])
+    case .npm(let request):
+      return .npm(request, tarballs: try entry(of: step, state).files)
     case .pip(let request):
       return .pip(request, wheels: try entry(of: step, state).files)
     case .run(let request):

@@ -10,7 +10,7 @@ extension Lock {
     let mistakes = MistakeCollector(path: path)
     let root = TableReader(table, at: .beginning, "at the top level", mistakes)
     root.require(
-      ["format", "architecture", "recipe"], optional: ["archive", "step", "kernel"])
+      ["format", "architecture", "recipe"], optional: ["archive", "step", "pin", "kernel"])
     if let node = table["format"] {
       if case .integer(format) = node.value {
       } else {
@@ -26,6 +26,7 @@ extension Lock {
       recipes: root.readers("recipe", "in [[recipe]]").compactMap(readRecipe),
       archives: root.readers("archive", "in [[archive]]").compactMap(readArchive),
       steps: root.readers("step", "in [[step]]", limit: 5000).compactMap(readStep),
+      pins: root.readers("pin", "in [[pin]]", limit: 5000).compactMap(readPin),
       kernel: root.reader("kernel", "in [kernel]").flatMap(readKernel))
     lock.checkRecipes(root)
     try mistakes.finish()
@@ -34,6 +35,15 @@ extension Lock {
 
   private func checkRecipes(_ root: TableReader) {
     let names = recipes.map(\.name)
+    if let node = root.table["pin"] {
+      if Set(pins.map(\.key)).count != pins.count {
+        root.refuse(node, "the lock pins two layers for one step")
+      }
+      for pin in pins where !names.contains(pin.id.recipe) {
+        root.refuse(
+          node, "a pin is for a recipe \"\(pin.id.recipe)\" that the lock does not hold")
+      }
+    }
     if Set(names).count != names.count, let node = root.table["recipe"] {
       root.refuse(node, "the lock holds a recipe twice")
     }
@@ -88,7 +98,7 @@ extension Lock {
       text.utf8.allSatisfy { 0x21...0x7E ~= $0 }
     }
     let packages = table.packages("packages")
-    let files = table.files("files")
+    let files = table.files("files", of: kind)
     let date = table.date("date")
     guard let recipe, let ordinal, let kind, let names, let options,
       packages != nil || files != nil,
@@ -103,9 +113,21 @@ extension Lock {
       packages: packages ?? [], files: files ?? [])
   }
 
+  private static func readPin(_ table: TableReader) -> LockedPin? {
+    table.require(["recipe", "step", "key", "layer"])
+    let recipe = table.string("recipe", "a recipe's name", accept: Names.isRecipe)
+    let ordinal = table.integer("step", in: 1...Int64(RecipeParser.stepLimit))
+    let key = table.digest("key")
+    let layer = table.digest("layer")
+    guard let recipe, let ordinal, let key, let layer else { return nil }
+    return LockedPin(
+      id: StepID(recipe: recipe, ordinal: Int(ordinal)), key: StepKey(key), layer: DiffID(layer))
+  }
+
   private static func isName(_ text: String, of kind: String?) -> Bool {
     switch kind {
     case "fetch": Digest(hex: text) != nil
+    case "npm": NpmName.isRequest(text)
     case "pip": PipRequirement.isUsable(text)
     default: Names.isDebianPackage(text)
     }
@@ -149,11 +171,11 @@ extension TableReader {
   }
 
   /// The files that are as they must be; the others are reported.
-  fileprivate func files(_ key: String) -> [LockedFile]? {
+  fileprivate func files(_ key: String, of kind: String?) -> [LockedFile]? {
     guard table[key] != nil else { return nil }
     var seen: Set<String> = []
     return readers(key, "in \"\(key)\"", limit: 20_000).compactMap { entry in
-      guard let file = entry.file() else { return nil }
+      guard let file = entry.file(isNpm: kind == "npm") else { return nil }
       if !seen.insert(file.name).inserted {
         entry.mistakes.add(entry.place, "file \"\(file.name)\" stands twice in one list")
       }
@@ -161,12 +183,26 @@ extension TableReader {
     }
   }
 
-  private func file() -> LockedFile? {
-    require(["name", "size", "sha256"])
+  private func file(isNpm: Bool) -> LockedFile? {
+    let keys = isNpm ? ["package", "version", "asked", "integrity"] : []
+    require(["name"] + keys + ["size", "sha256"])
     let name = string("name", "the name of a file", accept: Names.isFile)
     let size = integer("size", in: 0...(1 << 40))
-    guard let name, let size, let digest = digest("sha256") else { return nil }
-    return LockedFile(name: name, size: ByteCount(size), digest: digest)
+    let npm = isNpm ? npm() : nil
+    guard let name, let size, let digest = digest("sha256"), isNpm == (npm != nil) else {
+      return nil
+    }
+    return LockedFile(name: name, size: ByteCount(size), digest: digest, npm: npm)
+  }
+
+  private func npm() -> LockedNpm? {
+    let package = string("package", "the name of a package of npm's", accept: NpmName.isPackage)
+    let version = string("version", "the version of a package", accept: NpmName.isVersion)
+    let isAsked = boolean("asked")
+    let integrity = parsed("integrity", "\"sha512-\" and a digest in Base64") { Integrity($0) }
+    guard let package, let version, let isAsked, let integrity else { return nil }
+    return LockedNpm(
+      package: package, version: version, isAsked: isAsked, integrity: integrity)
   }
 
   private func package() -> LockedPackage? {

@@ -10,6 +10,7 @@ extension Lock {
     for recipe in recipes { out += Self.render(recipe) }
     for archive in archives { out += Self.render(archive) }
     for step in steps { out += Self.render(step) }
+    for pin in pins { out += Self.render(pin) }
     if let kernel {
       out += "\n[kernel]\ndate = \(kernel.date)\n" + Self.render(kernel.packages)
     }
@@ -50,10 +51,27 @@ extension Lock {
       + (step.ask.takesPackages ? render(step.packages) : render(step.files))
   }
 
+  private static func render(_ pin: LockedPin) -> String {
+    """
+
+    [[pin]]
+    recipe = \(quote(pin.id.recipe))
+    step = \(pin.id.ordinal)
+    key = "\(pin.key.digest.hex)"
+    layer = "\(pin.layer.digest.hex)"
+
+    """
+  }
+
   private static func render(_ files: [LockedFile]) -> String {
     var out = "files = [\n"
     for file in files {
-      out += "  { name = \(quote(file.name)), size = \(file.size.bytes), "
+      out += "  { name = \(quote(file.name)), "
+      if let npm = file.npm {
+        out += "package = \(quote(npm.package)), version = \(quote(npm.version)), "
+        out += "asked = \(npm.isAsked), integrity = \"\(npm.integrity)\", "
+      }
+      out += "size = \(file.size.bytes), "
       out += "sha256 = \"\(file.digest.hex)\" },\n"
     }
     return out + "]\n"

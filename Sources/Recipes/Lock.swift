@@ -10,17 +10,20 @@ package struct Lock: Sendable, Equatable {
   package let archives: [LockedArchive]
   /// The steps that have inputs, in the order in which they run.
   package let steps: [LockedStep]
+  /// The layers of the steps that have the network, in the order in which they run.
+  package let pins: [LockedPin]
   /// The packages that the boot bundle's kernel and modules come from, if they are locked.
   package let kernel: LockedKernel?
 
   package init(
     architecture: Architecture, recipes: [LockedRecipe], archives: [LockedArchive],
-    steps: [LockedStep], kernel: LockedKernel? = nil
+    steps: [LockedStep], pins: [LockedPin] = [], kernel: LockedKernel? = nil
   ) {
     self.architecture = architecture
     self.recipes = recipes
     self.archives = archives
     self.steps = steps
+    self.pins = pins
     self.kernel = kernel
   }
 
@@ -157,11 +160,14 @@ package struct LockedFile: Sendable, Hashable, Comparable, CustomStringConvertib
   package let name: String
   package let size: ByteCount
   package let digest: Digest
+  /// What else an `npm` step has to know of it; all files of such a step have this, no others.
+  package let npm: LockedNpm?
 
-  package init(name: String, size: ByteCount, digest: Digest) {
+  package init(name: String, size: ByteCount, digest: Digest, npm: LockedNpm? = nil) {
     self.name = name
     self.size = size
     self.digest = digest
+    self.npm = npm
   }
 
   package static func < (left: LockedFile, right: LockedFile) -> Bool {
@@ -169,6 +175,23 @@ package struct LockedFile: Sendable, Hashable, Comparable, CustomStringConvertib
   }
 
   package var description: String { name }
+}
+
+/// Which package of a registry a tarball is.
+package struct LockedNpm: Sendable, Hashable {
+  package let package: String
+  package let version: String
+  /// Whether the recipe asks for it; else it came with another.
+  package let isAsked: Bool
+  /// What registries know the tarball by.
+  package let integrity: Integrity
+
+  package init(package: String, version: String, isAsked: Bool, integrity: Integrity) {
+    self.package = package
+    self.version = version
+    self.isAsked = isAsked
+    self.integrity = integrity
+  }
 }
 
 /// What a step asks the outside for, without how it is written: the same ask has the same inputs.
@@ -198,6 +221,10 @@ package struct StepAsk: Sendable, Hashable {
     case .fetch(let request):
       // Where it comes from and where it goes don't change what it is.
       self.init(kind: action.kind, names: [request.digest.hex], options: [])
+    case .npm(let request):
+      self.init(
+        kind: action.kind, names: request.packages,
+        options: ["prefix=\(request.prefix)", "upgrade=\(request.upgrade)"])
     case .pip(let request):
       self.init(
         kind: action.kind, names: request.packages,
@@ -210,7 +237,10 @@ package struct StepAsk: Sendable, Hashable {
   /// The kinds whose inputs are Debian packages.
   package static let packageKinds = ["bootstrap", "apt"]
   /// The kinds whose inputs are files of their own.
-  package static let fileKinds = ["fetch", "pip"]
+  package static let fileKinds = ["fetch", "npm", "pip"]
+
+  /// Those of them whose files the image's own tools bring.
+  package static let toolKinds = ["npm", "pip"]
 
   package var takesPackages: Bool { Self.packageKinds.contains(kind) }
 

@@ -45,6 +45,7 @@ package enum StepAction: Sendable, Hashable {
   case apt(AptRequest)
   case copy(CopyRequest)
   case fetch(FetchRequest)
+  case npm(NpmRequest)
   case pip(PipRequest)
   case run(RunRequest)
 }

@@ -143,6 +143,7 @@ package enum ChainAction: Sendable, Hashable {
   case apt(AptRequest)
   case copy(CopyRequest)
   case fetch(FetchRequest)
+  case npm(NpmRequest)
   case pip(PipRequest)
   case run(RunRequest)
 
@@ -151,6 +152,7 @@ package enum ChainAction: Sendable, Hashable {
     case .apt(let request): self = .apt(request)
     case .copy(let request): self = .copy(request)
     case .fetch(let request): self = .fetch(request)
+    case .npm(let request): self = .npm(request)
     case .pip(let request): self = .pip(request)
     case .run(let request): self = .run(request)
     }
@@ -163,6 +165,7 @@ package enum ChainAction: Sendable, Hashable {
     case .apt: "apt"
     case .copy: "copy"
     case .fetch: "fetch"
+    case .npm: "npm"
     case .pip: "pip"
     case .run: "run"
     }
@@ -175,6 +178,7 @@ package enum ChainAction: Sendable, Hashable {
     case .apt(let request): return "apt \(request.packages.joined(separator: " "))"
     case .copy(let request): return "copy \(request.source) to \(request.target)"
     case .fetch(let request): return "fetch \(request.fileName) to \(request.target)"
+    case .npm(let request): return "npm \(request.packages.joined(separator: " "))"
     case .pip(let request): return "pip \(request.packages.joined(separator: " "))"
     case .run(let request):
       let lines = request.script.split(separator: "\n").map { $0.drop(while: { $0 == " " }) }

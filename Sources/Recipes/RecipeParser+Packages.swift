@@ -1,6 +1,6 @@
 internal import Vocabulary
 
-/// `apt` and `pip`: steps that install packages by name.
+/// `apt`, `npm` and `pip`: steps that install packages by name.
 extension RecipeParser {
   static func readPackages(_ step: TableReader) -> AptRequest? {
     let packages = readNames(
@@ -25,6 +25,22 @@ extension RecipeParser {
     guard let packages, let venv else { return nil }
     return PipRequest(
       packages: packages, venv: venv, upgrade: step.boolean("upgrade") ?? false)
+  }
+
+  static func readNpm(_ step: TableReader) -> NpmRequest? {
+    let packages = readNames(
+      "npm", step, accept: NpmName.isRequest, same: NpmName.package(of:),
+      called: "a package of npm's"
+    ) { text in
+      text.contains(":") || text.dropFirst().contains("/") && !text.hasPrefix("@")
+        ? "packages come from a registry only; for a file by its address there is `fetch`"
+        : "for example \"typescript\", \"@scope/tool\" or \"left-pad@^1.3\", without spaces"
+    }
+    let prefix = readPrefix("prefix", step, default: NpmRequest.defaultPrefix)
+    guard let packages, let prefix else { return nil }
+    return NpmRequest(
+      packages: packages, prefix: prefix, scripts: step.boolean("scripts") ?? false,
+      upgrade: step.boolean("upgrade") ?? false)
   }
 
   /// A directory that programs are installed in: it becomes a part of their first lines, which

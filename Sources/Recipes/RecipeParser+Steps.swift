@@ -1,21 +1,21 @@
 internal import Vocabulary
 
 extension RecipeParser {
-  static let supportedKinds = ["apt", "copy", "fetch", "pip", "run"]
-  static let laterKinds = ["npm"]
+  static let kinds = ["apt", "copy", "fetch", "npm", "pip", "run"]
   /// Which kinds an option says something to.
   static let options: [(name: String, kinds: [String])] = [
     ("network", ["run"]),
     ("secrets", ["run"]),
     ("timeout", ["apt", "run", "pip", "npm"]),
     ("user", ["run"]),
+    ("prefix", ["npm"]),
+    ("scripts", ["npm"]),
     ("venv", ["pip"]),
     ("recommends", ["apt"]),
     ("upgrade", ["apt", "pip", "npm"]),
   ]
 
   static func readStep(_ step: TableReader) -> RecipeStep? {
-    let kinds = supportedKinds + laterKinds
     let known = kinds + options.map(\.name)
     step.allow(known)
     let present = kinds.filter { step.table[$0] != nil }
@@ -31,13 +31,6 @@ extension RecipeParser {
       step.mistakes.add(
         step.place, "a step does one thing, and this one has \(present.joined(separator: " and "))",
         hint: "write one [[step]] for each")
-      return nil
-    }
-    if laterKinds.contains(kind) {
-      step.mistakes.add(
-        step.table[kind]?.keyPlace ?? step.place,
-        "\"\(kind)\" steps are not supported by this version yet",
-        hint: "use \(supportedKinds.joined(separator: ", "))")
       return nil
     }
     for option in options where !option.kinds.contains(kind) {
@@ -56,6 +49,7 @@ extension RecipeParser {
     case "apt": readPackages(step).map(StepAction.apt)
     case "copy": readCopy(step).map(StepAction.copy)
     case "fetch": readFetch(step).map(StepAction.fetch)
+    case "npm": readNpm(step).map(StepAction.npm)
     case "pip": readPip(step).map(StepAction.pip)
     default: readScript(step).map(StepAction.run)
     }

@@ -29,6 +29,14 @@ package struct ByteCount: Hashable, Sendable, Comparable, CustomStringConvertibl
   }
   package static func += (left: inout ByteCount, right: ByteCount) { left = left + right }
 
+  /// As `init(_:)` takes it, exactly: `40G`, `1536M`, `1000`.
+  package var asArgument: String {
+    for (unit, shift) in [("T", 40), ("G", 30), ("M", 20), ("K", 10)] where bytes > 0 {
+      if bytes & ((1 << Int64(shift)) - 1) == 0 { return "\(bytes >> Int64(shift))\(unit)" }
+    }
+    return "\(bytes)"
+  }
+
   /// Three significant digits and a unit: `34 B`, `1.50 KiB`, `180 MiB`.
   package var description: String {
     var value = Double(bytes)
@@ -50,6 +58,35 @@ package struct ByteCount: Hashable, Sendable, Comparable, CustomStringConvertibl
     let fraction = String(scaled % Int64(scale))
     let padding = String(repeating: "0", count: digits - fraction.count)
     return "\(sign)\(scaled / Int64(scale)).\(padding)\(fraction)"
+  }
+}
+
+/// How long ago: whole seconds. Written with a unit: `90s`, `30m`, `12h`, `30d`, `8w`.
+package struct TimeSpan: Hashable, Sendable, CustomStringConvertible {
+  package let seconds: Int64
+  package init(seconds: Int64) { self.seconds = seconds }
+
+  /// `nil` without a unit, for negative numbers and for what is longer than a thousand years.
+  package init?(_ text: some StringProtocol) {
+    let digits = text.prefix(while: { $0.isASCII && $0.isNumber })
+    guard let number = Int64(digits), number <= 1_000_000_000,
+      let unit = Self.units.first(where: { $0.name == text.dropFirst(digits.count) }),
+      number * unit.seconds <= 366_000 * 86_400
+    else { return nil }
+    seconds = number * unit.seconds
+  }
+
+  /// Completes the sentence `… must be`.
+  package static let wanted = "an age such as \"12h\", \"30d\" or \"8w\""
+
+  private static let units: [(name: String, seconds: Int64)] = [
+    ("w", 604_800), ("d", 86_400), ("h", 3600), ("m", 60), ("s", 1),
+  ]
+
+  /// In the largest unit that it is a whole number of.
+  package var description: String {
+    let unit = Self.units.first { seconds % $0.seconds == 0 } ?? ("s", 1)
+    return seconds == 0 ? "0s" : "\(seconds / unit.seconds)\(unit.name)"
   }
 }
 

@@ -72,25 +72,39 @@ package final class WorkspaceArchive {
     }
   }
 
-  /// - Parameter directory: may be a link to one.
-  package convenience init(directory: String) throws {
-    try self.init(directory: directory, selection: nil)
+  /// What is sent of the top, under another name.
+  private let only: (name: [UInt8], sentAs: [UInt8])?
+
+  /// - Parameters:
+  ///   - directory: may be a link to one.
+  ///   - only: the one name in it that is sent, with what is below it, and the name that it gets.
+  package convenience init(
+    directory: String, only: (name: [UInt8], sentAs: [UInt8])? = nil
+  ) throws {
+    try self.init(directory: directory, only: only, selection: nil)
   }
 
   /// Of the user's files those that git knows, with a repository of ours at `.git`.
   package convenience init(directory: String, files: GitFiles, repository: GitPlace) throws {
     try self.init(
-      directory: directory,
+      directory: directory, only: nil,
       selection: ArchiveSelection(files.paths, repository: repository.path))
   }
 
-  private init(directory: String, selection: ArchiveSelection?) throws {
+  private init(
+    directory: String, only: (name: [UInt8], sentAs: [UInt8])?, selection: ArchiveSelection?
+  ) throws {
     guard Files.isDirectory(directory) else {
       throw WorkspacesError.notADirectory(path: directory)
     }
     let top = OpenFolder(
       try at([]) { () throws(HostError) in try OwnedDescriptor.open(directory, .directory) })
-    var names = try at([]) { () throws(HostError) in try top.descriptor.entries() }
+    var names: [[UInt8]]
+    if let only {
+      names = [only.name]
+    } else {
+      names = try at([]) { () throws(HostError) in try top.descriptor.entries() }
+    }
     if selection != nil {
       // Whatever is there by that name, or not.
       let others = names.filter { $0 != ArchiveSelection.repositoryName }
@@ -99,6 +113,7 @@ package final class WorkspaceArchive {
       }
     }
     self.top = top
+    self.only = only
     self.selection = selection
     walk = [Level(path: [], names: names, folder: top)]
   }
@@ -254,15 +269,21 @@ extension WorkspaceArchive {
       case .symbolicLink: .symbolicLink
       }
     let header = TarEntry(
-      path: entry.path, kind: kind, mode: entry.mode, size: first == nil ? entry.size : 0,
+      path: sent(entry.path), kind: kind, mode: entry.mode, size: first == nil ? entry.size : 0,
       modified: entry.modified, modifiedNanoseconds: entry.modifiedNanoseconds,
-      target: first ?? entry.target)
+      target: first.map(sent) ?? entry.target)
     do {
       buffer += try TarEncoder.header(header)
     } catch {
       throw WorkspacesError.cannotBeSent(path: entry.path)
     }
     snapshot.entries.append(entry)
+  }
+
+  /// The path as the receiver gets it.
+  private func sent(_ path: [UInt8]) -> [UInt8] {
+    guard let only else { return path }
+    return only.sentAs + path.dropFirst(only.name.count)
   }
 
   /// Content of the file, never more than its header promised.

@@ -245,7 +245,11 @@ import Vocabulary
     let newer = Encoding(
       blob: Digest.of("newer"), codec: "zstd:1.5.7:l3:f4M", size: ByteCount(290),
       path: "blobs/sha256/" + Digest.of("newer").hex)
+    let older = try catalog.newestEncoding(of: layer)
     try catalog.addEncoding(newer, to: layer) { try test.touch(newer.path) }
+    #expect(try catalog.newestEncoding(of: layer) == newer)
+    #expect(try catalog.encodings(of: layer) == [newer, older])
+    #expect(throws: CatalogError.self) { try catalog.newestEncoding(of: diffID("none")) }
     #expect(try sweep().deleted.isEmpty)
     let manifest = Digest.of("second manifest")
     try catalog.put(.manifest(manifest), in: test, lease)

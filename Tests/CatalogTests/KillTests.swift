@@ -61,6 +61,50 @@ import Vocabulary
     #expect(try catalog.image(ImageID(Digest.of("config of a"))).layers.count == 2)
   }
 
+  @Test(arguments: [1, 2, 3, 5])
+  func `a collector that makes room, killed after any move, leaves a whole store`(
+    _ moves: Int
+  ) async throws {
+    let catalog = try test.open()
+    let lease = try catalog.lease(for: "build")
+    let layers = [diffID("base"), diffID("a")]
+    let image = try catalog.putImage("a", layers, in: test, lease)
+    for layer in layers {
+      try catalog.put(
+        .tree(layer), file: "trees/\(layer.digest.short)",
+        soft: [SoftEdge("tree", holder: .layer(layer), wanted: .tree(layer))], in: test, lease)
+    }
+    _ = try catalog.putDisk(layers, in: test, lease)
+    let input = Digest.of("package")
+    try catalog.put(.input(input), file: "inputs/sha256/\(input.hex)", in: test, lease)
+    try catalog.want([SoftEdge("input", holder: .image(image), wanted: .input(input))])
+    try catalog.putImage("recent", [diffID("base"), diffID("recent")], in: test, lease)
+    try catalog.tag("a", image)
+    lease.release()
+    await #expect(processExitsWith: .signal(SIGKILL)) {
+      [path = test.path as String, moves = moves as Int] in
+      let catalog = try Catalog.open(store: path)
+      let count = Mutex(0)
+      let mover = TrashMover { path, store, batch in
+        try TrashMover.host.move(path, store, batch)
+        let done = count.withLock {
+          $0 += 1
+          return $0
+        }
+        if done == moves { kill(getpid(), SIGKILL) }
+      }
+      var policy = EvictionPolicy()
+      policy.wanted = ByteCount(Int64.max)
+      policy.takesInputs = true
+      var limits = CollectionLimits()
+      limits.candidates = 2
+      _ = try catalog.collect(
+        try catalog.inventory().plan(policy).candidates, limits: limits, trash: mover)
+    }
+    try expectWhole()
+    #expect(try catalog.image(image).layers == layers)
+  }
+
   @Test func `a collector killed before it emptied the trash leaves a whole store`() async throws {
     let catalog = try test.open()
     let lease = try catalog.lease(for: "build")

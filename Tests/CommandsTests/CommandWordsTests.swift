@@ -47,3 +47,14 @@ import Testing
     #expect(verb.command.words == ["id", "-u"])
   }
 }
+
+@Suite struct SecureShellWordsTests {
+  @Test(arguments: [
+    ([], []), (["-v"], ["-v"]), (["-L", "1:2:3", "uptime"], ["-L", "1:2:3"]),
+    (["-p22", "-l", "root", "id", "-u"], ["-p22", "-l", "root"]), (["ls", "-l"], []),
+    (["-tt", "-o", "A=b"], ["-tt", "-o", "A=b"]), (["-"], []), (["-l"], ["-l"]),
+  ])
+  func `ssh's options end where the command begins`(words: [String], options: [String]) {
+    #expect(SecureShellVerb.options(words) == options)
+  }
+}

@@ -43,6 +43,8 @@ import Vocabulary
     ["sync", "vm", "--apply", "--discard"], ["run"],
     ["run", "base", "--apply", "--discard", "--", "true"],
     ["run", "base", "--timeout", "0", "--", "true"], ["stop"], ["rm"], ["tag", "base"],
+    ["gc", "--keep", "0"], ["gc", "--budget", "lots"], ["gc", "--older-than", "30"], ["why"],
+    ["pin", "layer", "base", "more"], ["unpin"],
   ])
   func `a mistake in the command line is status 2, and told on standard error`(
     _ arguments: [String]
@@ -69,7 +71,7 @@ import Vocabulary
     let place = try Place()
     for arguments in [
       ["build", "nothing"], ["clone", "nothing"], ["tag", "nothing", "x"], ["untag", "nothing"],
-      ["layers", "nothing"],
+      ["layers", "nothing"], ["why", "nothing"], ["pin", "nothing"], ["unpin", "layer", "nothing"],
     ] {
       let run = try place.hutch(arguments)
       #expect(run.status == 3, "\(arguments): \(run.error)")

@@ -37,6 +37,10 @@ extension EndToEnd {
       let running = try commands.map { try place.start("exec", "busy", "--", "sh", "-c", $0) }
       #expect(try running.map { try $0.finish(milliseconds: 30_000).text } == ["a\n", "b\n"])
       #expect(try place.hutch("exec", "busy", "--", "sh", "-c", "exit 9").status == 9)
+      // Input gets there although nothing else happens on the way.
+      for line in (1...10).map({ "line \($0)\n" }) {
+        #expect(try place.hutch("exec", "busy", "--", "cat", input: Array(line.utf8)).text == line)
+      }
       let again = try place.hutch("start", "busy")
       #expect(again.status == 4)
       #expect(again.error.contains("hint: `hutch stop busy` first"))
@@ -47,6 +51,76 @@ extension EndToEnd {
       #expect(try place.hutch("rm", "--force", "busy").status == 0)
       #expect(try place.vm("busy") == nil)
       #expect(try place.store.leftovers().isEmpty)
+      #expect(try place.store.users().isEmpty)
+    }
+
+    @Test func `files and trees go into a VM and come out again, and nothing else does`() throws {
+      try Processes.runChecked(
+        Command(
+          "sh",
+          [
+            "-ec",
+            """
+            mkdir -p tree/folder there; echo one > tree/one; chmod 0751 tree/one; ln tree/one tree/two
+            ln -s one tree/link; echo odd > "$(printf 'tree/folder/line\nbreak')"
+            """,
+          ], workingDirectory: place.directory))
+      #expect(try place.hutch("start", "base", "--name", "copier", "--cpus", "1").status == 0)
+      #expect(try place.hutch("cp", "tree", "copier:/tmp").status == 0)
+      #expect(try place.hutch("cp", "tree/one", "copier:/tmp/new/name").status == 0)
+      #expect(try place.hutch("cp", "tree/one", "copier:/root/kept", "--user", "root").status == 0)
+      let inside = """
+        cd /tmp/tree; [ -O one ]; [ one -ef two ]; [ "$(stat -c %a one)" = 751 ]
+        [ "$(readlink link)" = one ]; [ -f "$(printf 'folder/line\nbreak')" ]
+        cmp one ../new/name; [ "$(sudo stat -c %U /root/kept)" = root ]
+        ln -s /etc/passwd out; git init -q repository; mkfifo pipe; ln -s /etc way
+        """
+      let looked = try place.hutch("exec", "copier", "--", "sh", "-ec", inside)
+      #expect(looked.status == 0, "\(looked.error)")
+
+      let back = try place.hutch("cp", "copier:/tmp/tree", "there")
+      #expect(back.status == 0)
+      #expect(back.error.contains("stays in the VM: \"tree/out\""))
+      #expect(back.error.contains("stays in the VM: \"tree/repository/.git\""))
+      #expect(back.error.contains("\"tree/pipe\" is neither file, directory nor link"))
+      let same = ["-r", "--no-dereference", "-x", "repository", "tree", "there/tree"]
+      #expect(
+        try Processes.run(
+          Command("diff", same, workingDirectory: place.directory)
+        ).output.isEmpty)
+      #expect(try place.judge("stat", "-c", "%a %h", "there/tree/one") == "751 2\n")
+      #expect(try place.hutch("cp", "copier:/tmp/tree", "there").status == 4)
+      #expect(try place.hutch("cp", "copier:/etc/hostname", "there/tree/one").status == 0)
+      #expect(try place.read("there/tree/one") == "copier\n")
+      #expect(try place.read("there/tree/two") == "one\n", "a new file, not a new content")
+      let missing = try place.hutch("cp", "copier:/nowhere", "there")
+      #expect(missing.status == 1)
+      #expect(missing.error.contains("cannot find \"nowhere\""))
+      #expect(try place.hutch("cp", "nowhere", "copier:/tmp").status == 3)
+      #expect(try place.hutch("cp", "tree", "copier:tmp").status == 5)
+      #expect(try place.hutch("cp", "tree", "there").status == 2)
+      #expect(try Files.list(place.directory + "/there") == ["tree"])
+    }
+
+    @Test func `a paused VM answers nobody until it is resumed, and starts anew when asked`() throws
+    {
+      #expect(try place.hutch("start", "base", "--name", "sleeper", "--cpus", "1").status == 0)
+      #expect(
+        try place.hutch("exec", "sleeper", "--", "sh", "-c", "echo kept > ~/kept").status == 0)
+      #expect(try place.hutch("pause", "sleeper").status == 0)
+      #expect(try place.state(of: "sleeper") == "paused")
+      let asked = try place.hutch("exec", "sleeper", "--", "true")
+      #expect(asked.status == 125)
+      #expect(asked.error.contains("\"sleeper\" is paused\nhint: `hutch resume sleeper` first"))
+      #expect(try place.hutch("resume", "sleeper").status == 0)
+      #expect(try place.state(of: "sleeper") == "running")
+      #expect(try place.hutch("restart", "sleeper").status == 0)
+      #expect(
+        try place.hutch("shell", "sleeper", input: Array("cat kept; exit 7".utf8)).text == "kept\n")
+      // A paused one can be stopped all the same.
+      #expect(try place.hutch("pause", "sleeper").status == 0)
+      #expect(try place.hutch("stop", "sleeper", "--wait", "5").status == 0)
+      #expect(try place.hutch("pause", "sleeper").status == 4)
       #expect(try place.store.users().isEmpty)
     }
 

@@ -96,7 +96,7 @@ final class Place: Sendable {
     for started in running.withLock({ $0 }) { started.process.terminate(graceMilliseconds: 0) }
     let program = program
     for vm in names("vms", "name") { _ = try? program.run(["rm", "--force", vm]) }
-    for tag in names("images", "tags") where tag != "base" && tag != "python" {
+    for tag in names("images", "tags") where !Store.tags.contains(tag) {
       _ = try? program.run(["untag", tag])
     }
     // What killed processes left, and what only this test's images needed.

@@ -13,8 +13,11 @@ extension EndToEnd {
       try place.program.run(["verify", "--rebuild", image] + options, milliseconds: 480_000)
     }
 
-    private func verify(_ image: String) throws -> (status: Int32, root: JSON) {
-      let said = try rebuild(image, "--format", "json")
+    private func verify(
+      _ image: String, _ options: String...
+    ) throws -> (status: Int32, root: JSON) {
+      let said = try place.program.run(
+        ["verify", "--rebuild", image, "--format", "json"] + options, milliseconds: 480_000)
       let root = try JSON(parsing: said.output)
       return (said.status, root)
     }
@@ -35,25 +38,42 @@ extension EndToEnd {
     }
 
     @Test func `an image whose steps look at all that is varied is the same again`() throws {
+      let scripts = [
+        """
+        { umask; hostname; date +%Z; echo "$HOME ${TMPDIR-none} ${LANG-none} ${LC_ALL-none}"; } \
+          > /seen
+        id -u >> /seen
+        install -o agent -g agent -m 0640 /dev/null /owned
+        """, "date -d @$SOURCE_DATE_EPOCH > /date; mkdir -p /opt/steady; touch /opt/steady/file",
+      ]
+      // Bytes that are no text, handed on as they are.
+      let secret: [UInt8] = [0, 255, 10, 65, 66, 67, 68, 69, 70]
+      try Files.write(place.directory + "/secret", secret, durable: false)
       let recipe = try place.recipe(
         "steady",
-        steps: [
+        scripts.map { "[[step]]\nrun = '''\n\($0)\n'''\n" }.joined() + """
+          [[step]]
+          secrets = ["bytes"]
+          run = "sha256sum < /run/secrets/bytes > /digest"
+          """)
+      let given = "bytes=\(place.directory)/secret"
+      let image = try place.build(recipe, "--secret", given)["image"]
+      let missing = try rebuild("steady")
+      #expect(missing.status == 5)
+      #expect(
+        missing.error.contains(
           """
-          { umask; hostname; date +%Z; echo "$HOME ${TMPDIR-none} ${LANG-none} ${LC_ALL-none}"; } \
-            > /seen
-          id -u >> /seen
-          install -o agent -g agent -m 0640 /dev/null /owned
-          """, "date -d @$SOURCE_DATE_EPOCH > /date; mkdir -p /opt/steady; touch /opt/steady/file",
-        ])
-      let image = try place.build(recipe)["image"]
+          step 3 of "steady" needs the secret "bytes"
+          hint: `hutch verify --rebuild steady --secret bytes=FILE`
+          """), "\(missing.error)")
       let before = try place.store.contents()
-      let (status, root) = try verify("steady")
+      let (status, root) = try verify("steady", "--secret", given)
       #expect(status == 0, "\(root)")
       #expect(root["kind"] == .string("rebuild"))
       #expect(root["same"] == .bool(true))
       #expect(root["before"] == image)
       #expect(root["after"] == image)
-      #expect(root["items"]?.array?.count == 5)
+      #expect(root["items"]?.array?.count == 6)
       #expect(root["items"]?.array?.allSatisfy { $0["same"] == .bool(true) } == true)
       #expect(root["differences"] == .array([]))
       let varied = root["varied"]?.array?.compactMap(\.string) ?? []

@@ -33,7 +33,7 @@ extension EndToEnd {
       unset XDG_RUNTIME_DIR
       export HOME=/mnt/home HUTCH_STORE=/mnt/home/store
       cd /mnt/home
-      unshare -n setpriv --reuid 54321 --regid 54321 --clear-groups /mnt/hutch/bin/hutch "$@"
+      unshare -n setpriv --reuid 54321 --regid 54321 --clear-groups ${before-} /mnt/hutch/bin/hutch "$@"
       """
     }
 
@@ -65,6 +65,24 @@ extension EndToEnd {
         "find", "rootless/store/vms", "rootless/store/trash", "-mindepth", "1")
       #expect(left.isEmpty)
       #expect(try place.judge("find", "rootless/store/trees", "-uid", "0").isEmpty)
+      // What a step unpacked belongs to subordinate users, and goes when its build is ended.
+      try place.write(
+        "rootless/slow.toml",
+        "format = 1\nfrom = \"base\"\n[[step]]\n"
+          + "run = 'mkdir -m 700 /opt/own; chown agent /opt/own; touch /opt/own/file; sleep 100'\n")
+      let ended = try place.program.run(
+        ["build", "./slow.toml"], after: "before='timeout --foreground -s INT 6'\n" + script)
+      #expect(ended.status == 124, "\(ended.error)")
+      #expect(ended.error.contains("interrupted"), "\(ended.error)")
+      let unfinished = try place.judge(
+        "find", "rootless/store/ingest", "-mindepth", "1", "-not", "-name", "CACHEDIR.TAG")
+      #expect(unfinished.isEmpty)
+      // Root sees all of it; the user sees as much from inside their own namespace.
+      let usage = try place.program.run(["df", "--format", "json"], after: script)
+      let said = try place.judge("du", "-s", "--block-size=1", "rootless/store")
+      #expect(
+        try JSON(parsing: usage.output)["total_bytes"]?.integer.map(String.init)
+          == said.split(separator: "\t").first.map(String.init))
     }
   }
 }

@@ -99,7 +99,7 @@ extension EndToEnd {
         missing.error.hasSuffix(
           """
           hutch: step 1 of "uses-secret" needs the secret "npm-token"
-          hint: `hutch build --secret npm-token=FILE uses-secret`
+          hint: `hutch build uses-secret --secret npm-token=FILE`
 
           """), "\(missing.error)")
       #expect(try place.store.contents() == before)

@@ -33,6 +33,26 @@ struct Store: Sendable {
     return Store(path: path, firstBuilds: json["items"]?.array ?? [])
   }
 
+  /// The images that no test may untag.
+  static let tags = ["base", "node", "python"]
+
+  /// An image with npm, `node`, made by the first test that wants one: Debian's npm is some four
+  /// hundred packages.
+  static let node = Result<Void, any Error> {
+    let store = try shared.get()
+    let recipes = scratch + "/home/.config/hutch/recipes"
+    if Files.exists(recipes + "/node.lock") { return }
+    try Files.makeDirectories(recipes)
+    let recipe = "format = 1\nfrom = \"base\"\n[[step]]\napt = [\"nodejs\", \"npm\"]\n"
+    try Files.write(recipes + "/node.toml", Array(recipe.utf8))
+    let built = try Program(store: store.path, directory: scratch).run(
+      ["build", "node"], milliseconds: 600_000)
+    guard built.status == 0 else {
+      try? Files.remove(recipes + "/node.lock")
+      throw Unbuilt(said: built.error)
+    }
+  }
+
   struct Unbuilt: Error, CustomStringConvertible {
     var said: String
     var description: String { "the images that all tests use could not be built: \(said)" }

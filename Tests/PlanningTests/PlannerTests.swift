@@ -55,7 +55,7 @@ struct PlannerTests {
     let chain = try Samples.chain()
     let plan = try Planner(normaliser: 2, architecture: .amd64).plan(
       chain, lock: Samples.lock(chain), files: try Samples.files()
-    ) { Samples.build(try Samples.plan()).known[$0] }
+    ) { key, _ in Samples.build(try Samples.plan()).known[key] }
     #expect(plan.cachedPrefix == [])
   }
 
@@ -73,7 +73,7 @@ struct PlannerTests {
   @Test func `an incomplete lock is told with the step`() throws {
     let chain = try Samples.chain()
     let error = #expect(throws: PlanningError.self) {
-      try Samples.planner.plan(chain, lock: nil, files: try Samples.files()) { _ in nil }
+      try Samples.planner.plan(chain, lock: nil, files: try Samples.files()) { _, _ in nil }
     }
     #expect(
       error?.message == "the lock does not hold the inputs of step \"base 0\": it has no entry")
@@ -95,7 +95,7 @@ struct PlannerTests {
       throws: PlanningError.filesNotRead(
         step: StepID(recipe: "tool", ordinal: 1), source: "files")
     ) {
-      try Samples.planner.plan(chain, lock: Samples.lock(chain), files: [:]) { _ in nil }
+      try Samples.planner.plan(chain, lock: Samples.lock(chain), files: [:]) { _, _ in nil }
     }
   }
 

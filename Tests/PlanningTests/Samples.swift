@@ -77,7 +77,7 @@ enum Samples {
   ) throws -> BuildPlan {
     let chain = try chain ?? Self.chain()
     return try planner.plan(chain, lock: lock ?? Self.lock(chain), files: try files()) {
-      known[$0]
+      key, _ in known[key]
     }
   }
 

@@ -44,6 +44,8 @@ struct LockTests {
         fetch = { url = "https://example.org/tool.gz", sha256 = "\(digest.hex)", to = "/opt/tool" }
         [[step]]
         pip = ["b[c]>=1", "a"]
+        [[step]]
+        npm = ["left-pad", "@scope/tool@^1.2"]
         """
       )
     ])
@@ -53,17 +55,29 @@ struct LockTests {
         LockedFile(name: $0, size: ByteCount(1), digest: Digest.of($0))
       },
     ]
+    let tarballs = ["left-pad", "@scope/tool"].enumerated().map { index, name in
+      let bytes = IntegrityStream()
+      return LockedFile(
+        name: NpmName.file(of: name, "1.\(index)"), size: ByteCount(1), digest: Digest.of(name),
+        npm: LockedNpm(
+          package: name, version: "1.\(index)", isAsked: true, integrity: bytes.finish()))
+    }
     let steps = chain.steps.compactMap { step in
       StepAsk(step.action).map { ask in
         ask.takesPackages
           ? LockedStep(id: step.id, ask: ask, date: SourceDate(1), packages: [package("git")])
           : LockedStep(
             id: step.id, ask: ask,
-            files: files[ask.kind] ?? [])
+            files: ask.kind == "npm" ? tarballs : files[ask.kind] ?? [])
       }
     }
     return Lock(
-      architecture: .amd64, recipes: LockedRecipe.all(of: chain), archives: [], steps: steps)
+      architecture: .amd64, recipes: LockedRecipe.all(of: chain), archives: [], steps: steps,
+      pins: [
+        LockedPin(
+          id: StepID(recipe: "base", ordinal: 4), key: StepKey(Digest.of("key")),
+          layer: DiffID(Digest.of("layer")))
+      ])
   }
 
   @Test func `a lock with files is read back the same, one file a line and no host`() throws {
@@ -90,10 +104,45 @@ struct LockTests {
         options = ["upgrade=false", "venv=/opt/python"]
 
         """))
+    #expect(
+      text.contains(
+        """
+        kind = "npm"
+        names = ["@scope/tool@^1.2", "left-pad"]
+        options = ["prefix=/usr/local", "upgrade=false"]
+
+        """))
+    let integrity =
+      "z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwvY7kxvUdBeoGlODJ6+"
+    #expect(
+      text.contains(
+        "  { name = \"scope-tool-1.1.tgz\", package = \"@scope/tool\", version = \"1.1\", "
+          + "asked = true, integrity = \"sha512-\(integrity)SfaPg==\", size = 1, "
+          + "sha256 = \"\(Digest.of("@scope/tool").hex)\" },\n"), "\(text)")
+    #expect(
+      text.hasSuffix(
+        """
+
+        [[pin]]
+        recipe = "base"
+        step = 4
+        key = "\(Digest.of("key").hex)"
+        layer = "\(Digest.of("layer").hex)"
+
+        """), "\(text)")
     #expect(!text.contains("://"))
   }
 
   @Test(arguments: [
+    ("sha512-z4", "sha512-_4", "\"integrity\" must be \"sha512-\""),
+    ("sha512-z4", "sha1-z4", "\"integrity\" must be \"sha512-\""),
+    ("\"@scope/tool\", version", "\"../tool\", version", "the name of a package of npm's"),
+    ("version = \"1.1\"", "version = \"latest\"", "the version of a package"),
+    ("asked = true", "asked = 1", "\"asked\" must be true or false"),
+    ("asked = true, ", "", "missing key \"asked\""),
+    ("key = \"", "key = \"0", "\"key\" must be 64 lower-case hex digits"),
+    ("step = 4\nkey", "step = 0\nkey", "\"step\" must be from 1 to"),
+    ("[[pin]]\nrecipe = \"base\"", "[[pin]]\nrecipe = \"x\"", "a pin is for a recipe \"x\""),
     ("names = [\"a\", ", "names = [\"--x\", ", "\"--x\" in \"names\" is not a name"),
     ("name = \"b-1-py3", "name = \"a-1-py3", "file \"a-1-py3-none-any.whl\" stands twice"),
     ("name = \"tool.gz\"", "name = \"../tool\"", "\"name\" must be the name of a file"),

@@ -36,6 +36,14 @@ struct RecipeTests {
         .pip(
           PipRequest(
             packages: ["ruff"], venv: try #require(GuestPath("/srv/tools")), upgrade: true)),
+        .npm(
+          NpmRequest(
+            packages: ["@scope/tool@^1.2", "a@>=1.0.0||2.x", "left-pad", "tsc@next"],
+            prefix: try #require(GuestPath("/usr/local")))),
+        .npm(
+          NpmRequest(
+            packages: ["left-pad@1.3.0-rc.1+x"], prefix: try #require(GuestPath("/opt/js")),
+            scripts: true, upgrade: true)),
       ])
     #expect(recipe.steps[0].options == StepOptions(timeoutSeconds: 3600))
     #expect(

@@ -45,7 +45,7 @@ package final class LoopbackServer {
 
   /// The first part of a path may be a habit: `cut` ends the first answer in the middle, `whole`
   /// does so too and knows no ranges, `busy` answers 503 at first, `endless` never ends,
-  /// `elsewhere` sends on to the same path without it.
+  /// `elsewhere` sends on to the same path without it, `private` wants the token `let-me-in`.
   private static let script = #"""
     use strict; use IO::Socket::INET;
     my ($root, $work, $port) = @ARGV;
@@ -57,28 +57,34 @@ package final class LoopbackServer {
     my %seen;
     while (my $client = $server->accept) {
       my $first = <$client> // ""; my ($path) = $first =~ m{^(?:GET|HEAD) (\S+)};
-      my $range = 0; my $ranged = "";
+      my $range = 0; my $ranged = ""; my $token = "";
       while (defined(my $line = <$client>)) {
         last if $line =~ /^\r?\n$/;
         if ($line =~ /^range: bytes=(\d+)-/i) { $range = $1; $ranged = " $1-"; }
+        $token = $1 if $line =~ /^authorization: Bearer (\S+)/i;
       }
       next unless defined $path;
       open(my $log, ">>", "$work/requests"); print $log "$path$ranged\n"; close $log;
       my $again = $seen{$path}++;
       $path =~ s/\?.*//; $path =~ s/%([0-9A-Fa-f]{2})/chr hex $1/ge;
-      my $habit = ""; $habit = $1 if $path =~ s{^/(cut|whole|busy|endless|elsewhere)/}{/};
+      my $habit = ""; $habit = $1 if $path =~ s{^/(cut|whole|busy|endless|elsewhere|private)/}{/};
       if (fork) { close $client; next; }
       if ($habit eq "elsewhere") {
-        print $client "HTTP/1.1 302 Found\r\nLocation: $path\r\nContent-Length: 0\r\n\r\n"; exit;
+        print $client "HTTP/1.1 302 Found\r\nLocation: $path\r\nContent-Length: 0\r\n"
+          . "Connection: close\r\n\r\n"; exit;
       }
       if ($habit eq "busy" && !$again) {
         print $client "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"; exit;
+      }
+      if ($habit eq "private" && $token ne "let-me-in") {
+        print $client "HTTP/1.1 401 Who\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"; exit;
       }
       if ($habit eq "endless") {
         print $client "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
         print $client "x" x 65536 or exit for 1 .. 100000; exit;
       }
       my $file = "$root$path"; $file .= "index.html" if -d $file && $path =~ m{/$};
+      $file .= "/index.json" if -f "$file/index.json";
       if ($path =~ m{\.\.} || -d $file || !open(my $in, "<:raw", $file)) {
         print $client "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
         exit;

@@ -15,6 +15,23 @@ import Vocabulary
       Digest.of("").hex == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
   }
 
+  @Test func `an integrity has one spelling, which is the one that registries give`() throws {
+    var stream = IntegrityStream()
+    stream.update(Array("abc".utf8))
+    // FIPS 180-2, C.1, in Base64.
+    let abc =
+      "3a81oZNherrMQXNJriBBMRLm+k6JqX6iCp7u5ktV05ohkpkqJ0/BqDa6PCOj/uu9RU1EI2Q86A4qmslPpUyknw=="
+    let integrity = stream.finish()
+    #expect(integrity.description == "sha512-" + abc)
+    #expect(Integrity("sha512-" + abc) == integrity)
+    let others = [
+      abc, "sha512-" + abc.dropLast(), "sha512-" + abc.dropLast(4), "sha256-" + abc,
+      "sha512-" + abc.replacing("nw==", with: "nx=="), "sha512-" + abc.replacing("+", with: "-"),
+      "sha512-\(abc) sha512-\(abc)", "sha512-", "sha512-" + abc.replacing("3a81", with: "=a81"),
+    ]
+    for text in others { #expect(Integrity(text) == nil, "\(text)") }
+  }
+
   @Test func `a chain of one layer is named by that layer`() throws {
     let first = DiffID(Digest.of("a"))
     let second = DiffID(Digest.of("b"))

@@ -73,9 +73,14 @@ int32_t hutch_random(uint8_t *buffer, size_t size);
 // SIGINT, SIGTERM and SIGHUP from now on are remembered and make the returned descriptor
 // readable instead of ending the process; SIGPIPE is ignored. A third one ends the process.
 int32_t hutch_catch_interrupts(void);
+// execve(2) in this process; returns -errno, and only then.
+int32_t hutch_replace(
+    const char *executable, const char *const *arguments, const char *const *environment);
 // The first signal that came, 0 if none.
 int32_t hutch_interrupted(void);
 void hutch_forget_interrupt(void);
+// As if the signal had come again; nothing if another one has come since.
+void hutch_restore_interrupt(int32_t signal);
 int32_t hutch_catch_window_changes(void);
 int32_t hutch_pidfd(int32_t pid);
 int32_t hutch_pidfd_signal(int32_t pidfd, int32_t signal);

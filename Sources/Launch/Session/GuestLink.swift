@@ -102,13 +102,14 @@ extension GuestLink {
     return TransferOutcome(try run(request, io: io).outcome, said)
   }
 
-  /// Fetches a tree: `tar` gets the archive as it comes.
+  /// Fetches a tree, or what has the `names` in it: `tar` gets the archive as it comes.
   package func receiveTree(
-    from directory: [UInt8], user: [UInt8] = [], onlyChanges: Bool,
+    from directory: [UInt8], names: [[UInt8]] = [], user: [UInt8] = [], onlyChanges: Bool,
     tar: @escaping ([UInt8]) throws -> Void
   ) throws -> TransferOutcome {
     var request = OpenRequest(.pack)
     request.directory = directory
+    request.arguments = names
     request.user = user
     request.onlyChanges = onlyChanges
     let said = MemorySink(limit: TransferOutcome.said)

@@ -63,7 +63,8 @@ package final class Supervisor: GuestLink {
   // MARK: The loop
 
   package func watch(_ set: inout PollSet) {
-    machine.watch(&set)
+    // Last, because the others hand over what then waits to be written to the guest.
+    defer { machine.watch(&set) }
     if let retriesAt { set.wake(at: retriesAt) }
     guard !isOver else { return }
     if callers.count + 2 * clients.count < Self.most {
