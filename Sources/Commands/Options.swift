@@ -44,6 +44,8 @@ struct FormatOption: ParsableArguments {
   var format: OutputFormat = .table
 }
 
+extension WorkspaceMode: ExpressibleByArgument {}
+
 extension ByteCount: ExpressibleByArgument {
   package init?(argument: String) {
     self.init(argument)

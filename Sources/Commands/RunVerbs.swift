@@ -39,11 +39,23 @@ struct RunVerb: TakesCommand {
       With --workspace, a copy of the directory is at /workspace inside. What the command changed \
       there is applied to the directory with --apply, thrown away with --discard, and otherwise \
       kept with the VM until `hutch sync` takes or discards it.
+
+      Of a directory in a git work tree (--workspace-mode git) HEAD and all uncommitted changes go \
+      in, but no ignored files. What comes back is a branch, hutch/VM, with the commits made \
+      inside and one more for what was left uncommitted; --apply creates it and touches nothing \
+      else. In every other directory (--workspace-mode copy) changes of files come back.
       """)
 
   @OptionGroup var common: CommonOptions
   @OptionGroup var machine: MachineOptions
   @Option(help: "A directory whose copy the command works on.") var workspace: String?
+  @Option(
+    help: ArgumentHelp(
+      "How the workspace goes in and comes back; else as the directory suggests.",
+      valueName: "mode"))
+  var workspaceMode: WorkspaceMode?
+  @Option(help: "How many commits go in with a git workspace, 0 for all; else by size.")
+  var history: Int?
   @Flag(help: "Apply what the command changed in the workspace.") var apply = false
   @Flag(help: "Throw away what the command changed in the workspace.") var discard = false
   @Flag(help: "Keep the VM.") var keep = false
@@ -58,6 +70,7 @@ struct RunVerb: TakesCommand {
 
   func validate() throws {
     if apply && discard { throw ValidationError("--apply and --discard exclude each other") }
+    if let history, history < 0 { throw ValidationError("--history takes a number from 0 on") }
     if let timeout, timeout < 1 { throw ValidationError("--timeout takes a number from 1 on") }
   }
 
@@ -65,7 +78,9 @@ struct RunVerb: TakesCommand {
     let outcome = try common.session().run(
       RunRequest(
         image: image, name: name, command: command.request, machine: machine.wishes,
-        workspace: workspace, ending: apply ? .apply : discard ? .discard : .ask, keeps: keep,
+        workspace: workspace, workspaceMode: workspaceMode,
+        history: GitHistory(commits: history), ending: apply ? .apply : discard ? .discard : .ask,
+        keeps: keep,
         seconds: timeout, mayBuild: !noBuild, decide: ChangesQuestion.ask))
     if timings { Output.talk(TimingTable.text(outcome.timings)) }
     throw ExitCode(outcome.status)
@@ -109,7 +124,10 @@ struct ShellVerb: ParsableCommand {
 struct SyncVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "sync", abstract: "Take or discard what a finished VM changed in its workspace.",
-    discussion: "Without --apply or --discard it lists the changes and does nothing.")
+    discussion: """
+      Without --apply or --discard it lists the changes and does nothing. Of a git workspace --apply \
+      creates the branch hutch/VM, and touches no other branch, no file and not the index.
+      """)
 
   @OptionGroup var common: CommonOptions
   @OptionGroup var output: FormatOption
@@ -122,40 +140,11 @@ struct SyncVerb: ParsableCommand {
   }
 
   func run() throws {
-    let changes = try common.session().sync(name, apply ? .apply : discard ? .discard : .ask)
-    Listing(changes).print(as: output.format)
-  }
-}
-
-extension Listing {
-  init(_ changes: WorkspaceChanges) {
-    self.init(
-      kind: "changes",
-      columns: [.init("change"), .init("path"), .init("size", alignsRight: true), .init("")],
-      nothing: "no changes")
-    for change in changes.list {
-      let path = String(decoding: change.path, as: UTF8.self)
-      add(
-        [
-          change.kind.rawValue, ProgressDisplay.clean(path),
-          change.kind == .removed ? "" : "\(ByteCount(Int64(clamping: change.size)))",
-          change.warning.map { "careful: \($0.explanation)" } ?? "",
-        ],
-        [
-          "change": .string(change.kind.rawValue), "path": .string(path),
-          "size_bytes": .integer(Int64(clamping: change.size)),
-          "warning": .optional(change.warning?.rawValue),
-        ])
+    let work = try common.session().sync(name, apply ? .apply : discard ? .discard : .ask)
+    if case .branch(let changes) = work, output.format == .table {
+      for line in ChangesQuestion.commits(changes, name) { Output.line(line) }
     }
-    members = [
-      "left_out": .array(
-        changes.leftOut.map {
-          .object([
-            "path": .string(String(decoding: $0.path, as: UTF8.self)),
-            "reason": .string($0.reason.rawValue), "count": .integer(Int64($0.count)),
-          ])
-        })
-    ]
+    Listing(work, of: name).print(as: output.format)
   }
 }
 

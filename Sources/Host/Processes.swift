@@ -27,6 +27,7 @@ package enum Processes {
       "qemu-img": "qemu-utils", "mke2fs": "e2fsprogs", "debugfs": "e2fsprogs",
       "e2fsck": "e2fsprogs", "newuidmap": "uidmap", "newgidmap": "uidmap", "apt-get": "apt",
       "dpkg": "dpkg", "skopeo": "skopeo", "gpgv": "gpgv", "curl": "curl",
+      "git": "git",
       "ssh": "openssh-client", "ssh-keygen": "openssh-client",
     ]
     return packages[Files.name(of: tool)] ?? ""

@@ -49,6 +49,7 @@ package struct Doctor: Sendable {
     ("gpgv", "checking signatures"), ("curl", "fetching files by their address"),
     ("mke2fs", "making disks"), ("debugfs", "making disks"),
     ("e2fsck", "checking disks"), (Emulator.program, "running VMs"),
+    ("git", "workspaces that are repositories"),
   ]
 
   private var tools: [Finding] {

@@ -11,7 +11,7 @@ extension Session {
     let link = try reach(name)
     let open = try request.open(
       try configuration(of: image),
-      startingIn: vm.workspace == nil ? nil : OutgoingWorkspace.guestPath, environment)
+      startingIn: vm.workspaceStart, environment)
     let outcome = try link.run(
       open, io: .standard(wantsTerminal: request.wantsTerminal)
     ).outcome

@@ -21,27 +21,34 @@ package struct RunRequest: Sendable {
   package var machine: MachineWishes
   /// A directory whose copy the command works on.
   package var workspace: String?
+  /// nil for what the directory suggests.
+  package var workspaceMode: WorkspaceMode?
+  /// How much of a repository's history goes in.
+  package var history: GitHistory
   package var ending: WorkspaceEnding
   /// The VM stays.
   package var keeps: Bool
   /// How long the command may take.
   package var seconds: Int?
   package var mayBuild: Bool
-  /// Asks a person what is to become of changes; `.ask` means that nobody is there.
-  package var decide: @Sendable (WorkspaceChanges) -> WorkspaceEnding
+  /// Asks a person what is to become of a VM's work; `.ask` means that nobody is there.
+  package var decide: @Sendable (WorkspaceWork, _ name: String) -> WorkspaceEnding
 
   package init(
     image: String, name: String? = nil, command: CommandRequest,
     machine: MachineWishes = MachineWishes(), workspace: String? = nil,
+    workspaceMode: WorkspaceMode? = nil, history: GitHistory = GitHistory(),
     ending: WorkspaceEnding = .ask, keeps: Bool = false, seconds: Int? = nil,
     mayBuild: Bool = true,
-    decide: @escaping @Sendable (WorkspaceChanges) -> WorkspaceEnding = { _ in .ask }
+    decide: @escaping @Sendable (WorkspaceWork, String) -> WorkspaceEnding = { _, _ in .ask }
   ) {
     self.image = image
     self.name = name
     self.command = command
     self.machine = machine
     self.workspace = workspace
+    self.workspaceMode = workspaceMode
+    self.history = history
     self.ending = ending
     self.keeps = keeps
     self.seconds = seconds
@@ -64,11 +71,12 @@ extension Session {
     var timings = Timings()
     let lease = try catalog.lease(for: "run \(request.image)")
     defer { lease.release() }
-    let workspace = try request.workspace.map { try OutgoingWorkspace(directory: $0) }
+    let workspace = try request.workspace.map {
+      try OutgoingWorkspace(directory: $0, mode: request.workspaceMode, history: request.history)
+    }
     let ready = try readyImage(request.image, mayBuild: request.mayBuild, lease, &timings)
     let open = try request.command.open(
-      ready.configuration, startingIn: workspace == nil ? nil : OutgoingWorkspace.guestPath,
-      environment)
+      ready.configuration, startingIn: workspace?.start, environment)
     let vm = try report.stage("clone", &timings) {
       try throwawayVM(request, ready, workspace, lease)
     }
@@ -78,10 +86,11 @@ extension Session {
     let running = try bringUp(vm, ready.configuration, ready.boot.bundle, mode: .run)
     let link: any GuestLink = running.supervisor
     defer { running.supervisor.close() }
-    if let workspace {
+    let folder = layout.virtualMachine(vm.name)
+    let sent = try workspace.map { workspace in
       try running.machine.waitUntilReady()
       timings.add(boot: running.machine.timings)
-      try workspace.send(to: layout.virtualMachine(vm.name), over: link, report, &timings)
+      return try workspace.send(to: folder, over: link, report, &timings)
     }
     let (outcome, times) = try link.run(
       open, io: .standard(wantsTerminal: request.command.wantsTerminal),
@@ -90,13 +99,13 @@ extension Session {
     timings.add(command: times, ready: running.machine.timings.ready)
     report(failure: outcome)
     if request.keeps { fate = .keep }
-    if let workspace {
+    if let workspace, let sent {
       // From here on there may be work in the VM that must not get lost.
       fate = .needsRescue
-      let result = try workspace.fetchChanges(
-        to: layout.virtualMachine(vm.name), over: link, report, &timings)
+      let fetched = try workspace.fetch(
+        sent, user: open.user, to: folder, over: link, report, &timings)
       fate = .holdsWork
-      fate = try finish(result, of: vm, request, &timings)
+      fate = try finish(fetched, of: vm, request, &timings)
     }
     report.stage("stop", &timings) {
       if fate.keepsDisk { running.machine.shutdown() } else { running.machine.kill() }
@@ -118,7 +127,7 @@ extension Session {
         diskSize: size.disk, seed: Randomness.bytes(32), ephemeral: true, cpus: size.cpus,
         memory: size.memory)
       if let workspace {
-        new.detail = JSON.object(["workspace": .string(workspace.directory)]).description
+        new.detail = JSON.object(workspace.details).description
       }
       do {
         try catalog.createVM(new, supervisor: lease)
@@ -164,39 +173,42 @@ extension Session {
     }
   }
 
-  /// Decides about the changes: applied, thrown away, or kept with the VM.
+  /// Decides about the work: taken, thrown away, or kept with the VM.
   private func finish(
-    _ changes: WorkspaceChanges, of vm: VMRecord, _ request: RunRequest, _ timings: inout Timings
+    _ fetched: FetchedWork, of vm: VMRecord, _ request: RunRequest, _ timings: inout Timings
   ) throws -> Fate {
-    for path in changes.leftOut {
-      report(
-        .note(
-          "stays in the VM: \"\(OutgoingWorkspace.text(path.path))\": \(path.reason.explanation)"))
-    }
-    let rest: Fate = request.keeps ? .keep : .remove
-    if changes.isEmpty { return rest }
-    let ending = request.ending == .ask ? request.decide(changes) : request.ending
+    let rest: Fate = request.keeps || fetched.staysInside ? .keep : .remove
+    guard let work = fetched.work else { return settled(rest, vm, fetched) }
+    if fetched.staysInside { try markStays(vm.name) }
+    let ending = request.ending == .ask ? request.decide(work, vm.name) : request.ending
     switch ending {
-    case .discard: return rest
+    case .discard: return settled(rest, vm, fetched)
     case .apply:
-      guard let directory = vm.workspace else { return .holdsWork }
       do {
-        try report.stage("workspace applied", &timings) { try changes.apply(to: directory) }
+        try report.stage("workspace applied", &timings) { try take(work, of: vm) }
       } catch {
         // Nothing is lost: it can be applied once what was in the way is settled.
-        report(.note(kept(changes, vm.name)))
+        report(.note(kept(work, vm.name)))
         throw error
       }
-      report(.note("applied \(changes.count) to \"\(directory)\""))
-      return rest
+      return settled(rest, vm, fetched)
     case .ask:
-      report(.note(kept(changes, vm.name)))
+      report(.note(kept(work, vm.name)))
       return .holdsWork
     }
   }
 
-  private func kept(_ changes: WorkspaceChanges, _ name: String) -> String {
-    "VM \"\(name)\" holds \(changes.count): `hutch sync \(name)` shows them, "
+  /// Whoever keeps the VM needs nothing of its work any more.
+  private func settled(_ fate: Fate, _ vm: VMRecord, _ fetched: FetchedWork) -> Fate {
+    if fate == .keep {
+      if fetched.staysInside { report(.note("VM \"\(vm.name)\" is kept for what stays in it")) }
+      forgetWork(of: vm.name)
+    }
+    return fate
+  }
+
+  private func kept(_ work: WorkspaceWork, _ name: String) -> String {
+    "VM \"\(name)\" holds \(work.count): `hutch sync \(name)` shows them, "
       + "--apply takes them, --discard drops them"
   }
 }

@@ -38,6 +38,10 @@ extension VMRecord {
   var socket: String? { details["socket"]?.string }
   /// The directory whose copy it works on.
   var workspace: String? { details["workspace"]?.string }
+  /// Where commands start in its copy; nil without one.
+  var workspaceStart: String? {
+    details["workspace_start"]?.string ?? workspace.map { _ in OutgoingWorkspace.guestPath }
+  }
 }
 
 extension JSON {

@@ -10,6 +10,8 @@ package enum ExecutionHazard: String, Sendable {
   case versionControl = "version-control"
   case packageHook = "package-hook"
   case continuousIntegration = "continuous-integration"
+  /// Only of commits: among changed files such a link does not come back.
+  case linkOut = "link-out"
 
   /// For people: what happens with it.
   package var explanation: String {
@@ -21,6 +23,7 @@ package enum ExecutionHazard: String, Sendable {
     case .versionControl: "it tells version control which programs to run or what to fetch"
     case .packageHook: "package managers and build tools run what it says by themselves"
     case .continuousIntegration: "it runs with your project's secrets once you push"
+    case .linkOut: "the link may lead out of the repository"
     }
   }
 

@@ -47,6 +47,11 @@ enum PathText {
           ? String(Unicode.Scalar(byte)) : "\\x" + hex(UInt32(byte), digits: 2)
       }.joined()
     }
+    return printable(text)
+  }
+
+  /// The same of text.
+  static func printable(_ text: String) -> String {
     var shown = ""
     for scalar in text.unicodeScalars {
       switch scalar.properties.generalCategory {

@@ -30,6 +30,8 @@ package final class WorkspaceArchive {
   package private(set) var byteCount: UInt64 = 0
 
   private let top: OpenFolder
+  /// What is taken; nil for all of it.
+  private let selection: ArchiveSelection?
   /// From the top to the directory whose entries come next.
   private var walk: [Level] = []
   private var file: OpenFile?
@@ -47,6 +49,8 @@ package final class WorkspaceArchive {
     var names: [[UInt8]]
     var next = 0
     var folder: OpenFolder?
+    /// In a repository of ours, which is no part of the directory.
+    var isOurs = false
   }
 
   private struct FileIdentity: Hashable {
@@ -74,20 +78,43 @@ package final class WorkspaceArchive {
   /// - Parameters:
   ///   - directory: may be a link to one.
   ///   - only: the one name in it that is sent, with what is below it, and the name that it gets.
-  package init(directory: String, only: (name: [UInt8], sentAs: [UInt8])? = nil) throws {
+  package convenience init(
+    directory: String, only: (name: [UInt8], sentAs: [UInt8])? = nil
+  ) throws {
+    try self.init(directory: directory, only: only, selection: nil)
+  }
+
+  /// Of the user's files those that git knows, with a repository of ours at `.git`.
+  package convenience init(directory: String, files: GitFiles, repository: GitPlace) throws {
+    try self.init(
+      directory: directory, only: nil,
+      selection: ArchiveSelection(files.paths, repository: repository.path))
+  }
+
+  private init(
+    directory: String, only: (name: [UInt8], sentAs: [UInt8])?, selection: ArchiveSelection?
+  ) throws {
     guard Files.isDirectory(directory) else {
       throw WorkspacesError.notADirectory(path: directory)
     }
     let top = OpenFolder(
       try at([]) { () throws(HostError) in try OwnedDescriptor.open(directory, .directory) })
-    let names: [[UInt8]]
+    var names: [[UInt8]]
     if let only {
       names = [only.name]
     } else {
       names = try at([]) { () throws(HostError) in try top.descriptor.entries() }
     }
+    if selection != nil {
+      // Whatever is there by that name, or not.
+      let others = names.filter { $0 != ArchiveSelection.repositoryName }
+      names = (others + [ArchiveSelection.repositoryName]).sorted {
+        $0.lexicographicallyPrecedes($1)
+      }
+    }
     self.top = top
     self.only = only
+    self.selection = selection
     walk = [Level(path: [], names: names, folder: top)]
   }
 
@@ -123,12 +150,20 @@ package final class WorkspaceArchive {
     walk[walk.count - 1].next += 1
     let name = level.names[level.next]
     let path = Paths.join(level.path, name)
+    if let selection, path == ArchiveSelection.repositoryName {
+      return try begin(repository: selection.repository, path)
+    }
     let folder = try folder(at: walk.count - 1)
     // What vanished since it was listed was never there.
     guard
       let status = try at(
         path, { () throws(HostError) in try folder.descriptor.statusIfPresent(of: name) })
     else { return }
+    if let selection, !level.isOurs,
+      !selection.takes(path, isDirectory: status.kind == .directory)
+    {
+      return
+    }
     if name.starts(with: TarEntry.whiteoutPrefix) { return skip(path, .whiteoutName) }
     if path == WorkspaceStaging.name { return skip(path, .staging) }
     switch status.kind {
@@ -164,7 +199,17 @@ package final class WorkspaceArchive {
     // All above can be reached from the top again.
     let depth = walk.count - Self.openLevels
     if depth > 0 { walk[depth].folder = nil }
-    walk.append(Level(path: path, names: names, folder: folder))
+    let isOurs = walk.last?.isOurs ?? false
+    walk.append(Level(path: path, names: names, folder: folder, isOurs: isOurs))
+  }
+
+  private func begin(repository: String, _ path: [UInt8]) throws {
+    let folder = OpenFolder(
+      try at(path) { () throws(HostError) in try OwnedDescriptor.open(repository, .directory) })
+    let status = try at(path) { () throws(HostError) in try folder.descriptor.status() }
+    let names = try at(path) { () throws(HostError) in try folder.descriptor.entries() }
+    try send(.init(path: path, kind: .directory, status: status))
+    walk.append(Level(path: path, names: names, folder: folder, isOurs: true))
   }
 
   private func send(

@@ -32,20 +32,28 @@ package enum WorkspacesError: Failure {
   case busy(path: String)
   /// Applying stopped in the middle, at `path`.
   case incomplete(path: [UInt8], operation: String, errno: Int32)
+  /// git on this machine would not; `said` is cleaned.
+  case git(command: String, said: String)
+  /// The commits of a VM are not let in.
+  case gitRefused(GitRefusal)
+  case notARepository(path: String)
+  case branchExists(name: String)
+  /// What the VM's commits build on is no longer in the repository, nor with them.
+  case baseGone(commit: String)
   case host(HostError)
 
   package var kind: FailureKind {
     switch self {
-    case .notADirectory, .cannotBeSent, .tooManyFiles: .badInput
+    case .notADirectory, .notARepository, .cannotBeSent, .tooManyFiles: .badInput
     case .system(_, _, let errno), .incomplete(_, _, let errno):
       HostError.system(operation: "", path: "", errno: errno).kind == .noSpace
         ? .noSpace : .failed
     case .snapshot, .changesCut: .storeDamaged
-    case .conflict, .busy: .inUse
+    case .conflict, .busy, .branchExists: .inUse
     case .noSpace: .noSpace
     case .host(let error): error.kind
     case .malformed, .refused, .changesTooLarge, .tooManyChanges, .changesClosed, .notWritable,
-      .otherFileSystem:
+      .otherFileSystem, .git, .gitRefused, .baseGone:
       .failed
     }
   }
@@ -76,6 +84,12 @@ package enum WorkspacesError: Failure {
     case .incomplete(let path, let operation, let errno):
       "the changes are applied in part: can't \(operation) \"\(PathText.of(path))\": "
         + HostError.text(of: errno)
+    case .git(let command, let said): "`\(command)` failed: \(said)"
+    case .gitRefused(let reason): "the VM's commits are refused: \(reason)"
+    case .notARepository(let path): "\"\(path)\" is in no work tree of git"
+    case .branchExists(let name): "the branch \"\(name)\" exists already, and is not moved"
+    case .baseGone(let commit):
+      "the commit \(commit) that the VM's work builds on is no longer in the repository"
     case .host(let error): error.message
     }
   }
@@ -89,6 +103,11 @@ package enum WorkspacesError: Failure {
     case .otherFileSystem: "unmount it, or take these files by hand; nothing was changed"
     case .noSpace: "make room; nothing was changed"
     case .incomplete: "apply them again once the cause is gone: what is done is not done twice"
+    case .git: "`--workspace-mode copy` works without git"
+    case .notARepository: "choose another directory, or `--workspace-mode copy`"
+    case .branchExists(let name):
+      "give it another name with `git branch -m \(name) NAME`, then try again"
+    case .baseGone: "fetch that commit into the repository, then try again"
     case .host(let error): error.hint
     default: nil
     }
@@ -96,7 +115,8 @@ package enum WorkspacesError: Failure {
 
   package var path: String? {
     switch self {
-    case .notADirectory(let path), .snapshot(let path, _), .changesCut(let path), .busy(let path):
+    case .notADirectory(let path), .snapshot(let path, _), .changesCut(let path), .busy(let path),
+      .notARepository(let path):
       path
     case .system(_, let path, _), .cannotBeSent(let path), .refused(let path, _),
       .notWritable(let path), .otherFileSystem(let path), .incomplete(let path, _, _):
