@@ -1,7 +1,9 @@
 internal import Catalog
 internal import GuestProtocol
-internal import Host
+package import Host
 internal import Launch
+internal import Planning
+internal import Recipes
 internal import Vocabulary
 internal import Workspaces
 
