@@ -43,6 +43,11 @@ package struct RecipeChain: Sendable, Equatable {
     }
   }
 
+  /// The recipe that a step of this chain stands in.
+  package func recipe(of step: StepID) -> Recipe {
+    recipes.first { $0.name == step.recipe } ?? leaf
+  }
+
   /// The same chain with what only its lock knows of the image that it begins with.
   package func based(on lock: Lock?) -> RecipeChain {
     guard suite == nil, let base = lock?.steps.first, base.id == steps[0].id else { return self }
