@@ -97,7 +97,9 @@ package struct ImageSource {
       else { throw ImageRefusal("its directory is no image layout of version 1.0.0") }
       let index = try read(path + "/index.json", limit: ImageDocuments.largest, "index")
       let descriptor = try choose(among: try ImageDocuments.index(index))
-      return (try document(descriptor, limit: ImageDocuments.largest, "manifest"), descriptor.digest)
+      return (
+        try document(descriptor, limit: ImageDocuments.largest, "manifest"), descriptor.digest
+      )
     }
   }
 

@@ -119,7 +119,8 @@ package enum InputsError: Failure {
       "the image \"oci:\(reference)\" could not be fetched: \(said)"
     case .blobDiffers(let reference, let file, let digest):
       "\"\(file)\" of the image \"oci:\(reference)\" is not the blob \(digest)"
-    case .notDebian(let reason): "the image that the step stands on is no Debian with apt: \(reason)"
+    case .notDebian(let reason):
+      "the image that the step stands on is no Debian with apt: \(reason)"
     }
   }
 

@@ -41,8 +41,7 @@ package final class ForeignLayer {
     }
     let found = stream.finish()
     guard found == diff else {
-      throw LayersError.digestDiffers(
-        what: "the uncompressed layer \"\(archive)\"", expected: diff, found: found)
+      throw LayersError.wrongDiff(archive: archive, expected: diff, found: found)
     }
     return try LayerPacker().pack(
       try changes.entries(over: lower), from: spool, blob: blob, table: table)
@@ -61,16 +60,28 @@ package final class ForeignLayer {
     while true {
       let part = try data.read(upTo: 1 << 18)
       if part.isEmpty { break }
+      try requireHonest(Int64(part.count))
       try spool.append(part)
-      // Only holes come to more than what has been read.
-      if spool.size > stream.count + Self.holes {
-        throw ArchivesError.bomb(archive: archive, ratio: limits.ratio)
-      }
+    }
+    // A hole at the end of a file does not come as data.
+    var hole = entry.size - (spool.size - start)
+    if hole > 0 { try requireHonest(hole) }
+    while hole > 0 {
+      let part = Int(min(hole, 1 << 20))
+      try spool.append([UInt8](repeating: 0, count: part))
+      hole -= Int64(part)
     }
     changes.setContents(of: path, start: start, size: spool.size - start)
   }
 
   private static let holes: Int64 = 1 << 30
+
+  /// Only holes come to more than what has been read.
+  private func requireHonest(_ more: Int64) throws {
+    if more > stream.count + Self.holes - spool.size {
+      throw ArchivesError.bomb(archive: archive, ratio: limits.ratio)
+    }
+  }
 
   private func refusal(of entry: ArchiveEntry, _ reason: String) -> LayersError {
     .unsafeEntry(path: entry.printableName, reason: reason)

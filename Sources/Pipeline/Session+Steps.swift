@@ -101,7 +101,8 @@ extension Session {
     return StepJob(
       trees: layout.trees, lower: StoreLayout.treeNames(layers),
       directory: directory + "/job", date: step.date, environment: step.environment,
-      work: try work(step, chain.recipe(of: step.id), in: directory), hasNetwork: step.options.network,
+      work: try work(step, chain.recipe(of: step.id), in: directory),
+      hasNetwork: step.options.network,
       seconds: step.options.timeoutSeconds.map { Int($0) })
   }
 

@@ -84,7 +84,9 @@ package struct OCIReference: Sendable, Hashable, CustomStringConvertible {
   /// Where a layout lies, given the directory of its recipe.
   package func beside(_ directory: String) -> OCIReference {
     guard case .layout(let path) = place, !path.hasPrefix("/") else { return self }
-    return OCIReference(.layout(path: "\(directory)/\(path)"), tag: tag, digest: digest)
+    if directory == "." { return self }
+    let rest = path.hasPrefix("./") ? String(path.dropFirst(2)) : path
+    return OCIReference(.layout(path: "\(directory)/\(rest)"), tag: tag, digest: digest)
   }
 
   /// What a lock knows the reference by, so that it names no host: the digest that the recipe
