@@ -67,7 +67,8 @@ struct OCIReferenceTests {
     let elsewhere = try OCIReference(parsing: "mirror.example/name@\(Self.digest)")
     #expect(pinned.identity == elsewhere.identity)
     let tagged = try OCIReference(parsing: "registry.example/name:tag")
-    #expect(tagged.identity != (try OCIReference(parsing: "registry.example/name:new")).identity)
+    let other = try OCIReference(parsing: "registry.example/name:new")
+    #expect(tagged.identity != other.identity)
   }
 
   // MARK: In a recipe and in a lock
@@ -149,7 +150,8 @@ struct OCIReferenceTests {
       of: try Self.chain("oci:registry.example/name:new"), lock: lock, architecture: .amd64)
     #expect(!other[0].isComplete && !other[1].isComplete)
     let same = LockCheck.states(of: try Self.chain(), lock: lock, architecture: .amd64)
-    #expect(same.allSatisfy(\.isComplete))
+    let isComplete = same.allSatisfy(\.isComplete)
+    #expect(isComplete)
   }
 
   @Test func `blobs with a gap, without a manifest or without a layer are no image`() throws {
