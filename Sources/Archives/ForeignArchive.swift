@@ -18,6 +18,32 @@ package enum ForeignArchive {
     try reader.forEachEntry(body)
   }
 
+  /// Of a file that is one archive, compressed or not.
+  ///
+  /// - Parameter onBytes: told of all bytes of the archive in order as they come out of the
+  ///   compression, what stands after its end included.
+  package static func forEachEntry(
+    ofCompressed path: String, limits: ArchiveLimits = ArchiveLimits(),
+    onBytes: @escaping ([UInt8]) -> Void, _ body: (ArchiveEntry, ArchiveData) throws -> Bool
+  ) throws {
+    let source = try FileSource(path)
+    let outer = try ArchiveReader(
+      named: path, size: source.size, limits: limits, form: .stream
+    ) { try source.next() }
+    try outer.forEachEntry { _, stream in
+      func next() throws -> [UInt8] {
+        let bytes = try stream.read(upTo: ArchiveReader.blockSize)
+        onBytes(bytes)
+        return bytes
+      }
+      // How much may come out of the compression has been said above.
+      let inner = try ArchiveReader(named: path, size: .max, limits: limits, next: next)
+      try inner.forEachEntry(body)
+      while try !next().isEmpty {}
+      return false
+    }
+  }
+
   /// Of an archive in memory. `name` is what errors call it.
   package static func forEachEntry(
     of bytes: [UInt8], named name: String, limits: ArchiveLimits = ArchiveLimits(),

@@ -42,6 +42,7 @@ package enum Worker {
     case .download(let job):
       try StepRunner(job, onLine: say).download()
       return .object([:])
+    case .foreignLayer(let job): return try job.perform()
     case .unpack(let job):
       try Files.makeDirectories(job.target)
       try Files.setMode(job.target, 0o755)

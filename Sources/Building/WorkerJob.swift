@@ -10,6 +10,8 @@ package enum WorkerJob: Sendable, Hashable {
   case step(StepJob)
   /// Run the tool of a job for what it brings, from where the step stands.
   case download(StepJob)
+  /// Make a layer of somebody else's one of ours.
+  case foreignLayer(ForeignLayerJob)
   /// Unpack a layer for use as a parent.
   case unpack(UnpackJob)
   case disk(DiskJob)
@@ -87,6 +89,7 @@ extension WorkerJob {
       .object(["job": .string("step"), "step": job.json])
     case .download(let job):
       .object(["job": .string("download"), "step": job.json])
+    case .foreignLayer(let job): job.json
     case .unpack(let job):
       .object([
         "job": .string("unpack"), "blob": .string(job.blob), "target": .string(job.target),
@@ -116,6 +119,7 @@ extension WorkerJob {
       guard let step = json["step"] else { throw .unexpectedAnswer("a step job without a step") }
       let job = try StepJob(json: step)
       self = name == "step" ? .step(job) : .download(job)
+    case "foreign-layer": self = .foreignLayer(try ForeignLayerJob(json: json))
     case "unpack":
       guard let layer = DiffID(try json.text("layer")) else { throw .unexpectedAnswer("layer") }
       self = .unpack(

@@ -1,4 +1,5 @@
 package import Host
+package import Recipes
 package import Vocabulary
 
 /// What can go wrong while inputs are resolved and fetched.
@@ -40,17 +41,28 @@ package enum InputsError: Failure {
   case filesDiffer(files: [String], said: String)
   case damagedPackage(path: String, what: String)
   case sameFileName(String)
+  /// There is nothing at the place that a recipe names.
+  case noImage(OCIReference, reason: String)
+  /// What is there can't be the base of an image.
+  case badImage(OCIReference, reason: String)
+  case imageNotFetched(OCIReference, said: String)
+  /// A blob has other bytes than its digest says.
+  case blobDiffers(OCIReference, file: String, digest: Digest)
+  /// An `apt` step on an image that has no apt of Debian's.
+  case notDebian(reason: String)
 
   package var kind: FailureKind {
     switch self {
     case .host(let error): error.kind
     case .noDebianMirror, .missingKeyring: .missingHostTool
-    case .listsNotUpdated, .notFetched, .addressNotFetched, .filesNotFetched: .fetchFailed
-    case .badSignature, .listsDisagree, .wrongFile, .filesDiffer, .badIntegrity:
+    case .listsNotUpdated, .notFetched, .addressNotFetched, .filesNotFetched, .imageNotFetched:
+      .fetchFailed
+    case .noImage: .notFound
+    case .badSignature, .listsDisagree, .wrongFile, .filesDiffer, .badIntegrity, .blobDiffers:
       .verificationDiffers
     case .toolMissing, .onlySource, .unresolved, .notInRegistry, .unusablePath,
       .unusablePackageName,
-      .unknownPackage, .unsolvable, .wouldUpgrade:
+      .unknownPackage, .unsolvable, .wouldUpgrade, .badImage, .notDebian:
       .badInput
     case .damagedPackage: .storeDamaged
     case .unreadableToolOutput, .sameFileName, .unusableFile: .failed
@@ -100,6 +112,15 @@ package enum InputsError: Failure {
       "\"\(path)\" is not a whole Debian package: \(what)"
     case .sameFileName(let name):
       "two different packages have the file name \"\(name)\""
+    case .noImage(let reference, let reason): "there is no image \"oci:\(reference)\": \(reason)"
+    case .badImage(let reference, let reason):
+      "the image \"oci:\(reference)\" can't be used: \(reason)"
+    case .imageNotFetched(let reference, let said):
+      "the image \"oci:\(reference)\" could not be fetched: \(said)"
+    case .blobDiffers(let reference, let file, let digest):
+      "\"\(file)\" of the image \"oci:\(reference)\" is not the blob \(digest)"
+    case .notDebian(let reason):
+      "the image that the step stands on is no Debian with apt: \(reason)"
     }
   }
 
@@ -120,6 +141,7 @@ package enum InputsError: Failure {
     case .unresolved(_, _, _, let keeps) where keeps:
       "the parents' packages are kept; set `upgrade = true` in the step to replace them"
     case .badIntegrity: "look at the registry, or at what stands between it and this machine"
+    case .notDebian: "install what is needed in a `run` step, or begin with \"debian:SUITE\""
     case .filesNotFetched: "`hutch update` locks versions that can be fetched"
     case .wrongFile: "find out why it changed before you write the new digest into the recipe"
     case .damagedPackage: "look at the store with `hutch verify --repair`"

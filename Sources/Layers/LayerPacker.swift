@@ -57,11 +57,21 @@ package struct LayerPacker {
     isUnchanged: (LayerEntry) throws -> Bool = { _ in false }
   ) throws -> PackedLayer {
     let entries = try TreeScanner.scan(tree, isUnchanged: isUnchanged)
+    return try write(entries.count, blob: blobPath, table: tablePath) { output, table in
+      for entry in entries { try add(entry, from: tree, to: output, &table) }
+    }
+  }
+
+  /// - Parameter body: writes the entries, each into the tar and into the table.
+  func write(
+    _ count: Int, blob blobPath: String, table tablePath: String,
+    _ body: (TarStream, inout TableOfContents) throws -> Void
+  ) throws -> PackedLayer {
     let output = TarStream(
       compressor: FrameCompressor(
         to: try OwnedDescriptor.open(blobPath, .createExclusive(mode: 0o444))), onBytes: onBytes)
     var table = TableOfContents()
-    for entry in entries { try add(entry, from: tree, to: output, &table) }
+    try body(output, &table)
     try output.append(CanonicalTar.end[...])
     let (layer, blob, blobSize) = try output.compressor.finish()
     let bytes = try table.encoded()
@@ -70,7 +80,7 @@ package struct LayerPacker {
     try file.sync()
     return PackedLayer(
       layer: DiffID(layer), blob: blob, blobSize: blobSize, size: ByteCount(output.size),
-      codec: FrameCompressor.codec, entries: entries.count, table: Digest.of(bytes),
+      codec: FrameCompressor.codec, entries: count, table: Digest.of(bytes),
       tableSize: ByteCount(bytes.count))
   }
 
@@ -116,7 +126,7 @@ package struct LayerPacker {
 }
 
 /// Counts what goes into the compressor.
-private final class TarStream {
+final class TarStream {
   let compressor: FrameCompressor
   private(set) var size: Int64 = 0
   private let onBytes: (Int64) -> Void

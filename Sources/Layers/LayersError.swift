@@ -15,6 +15,8 @@ package enum LayersError: Failure {
   /// A blob that can't be decoded, and where.
   case damaged(what: String, reason: String)
   case digestDiffers(what: String, expected: Digest, found: Digest)
+  /// A layer that others made, whose tar is not the one that its image names.
+  case wrongDiff(archive: String, expected: Digest, found: Digest)
   case unsafeEntry(path: String, reason: String)
   case tooLarge(what: String, limit: Int64)
   case noSuchFile(GuestPath)
@@ -23,6 +25,7 @@ package enum LayersError: Failure {
     switch self {
     case .host(let error): error.kind
     case .damaged, .digestDiffers: .storeDamaged
+    case .wrongDiff: .verificationDiffers
     case .noSuchFile: .notFound
     case .compression: .failed
     default: .badInput
@@ -43,6 +46,8 @@ package enum LayersError: Failure {
     case .damaged(let what, let reason): "\(what) is damaged: \(reason)"
     case .digestDiffers(let what, let expected, let found):
       "\(what) has the digest \(found), not \(expected)"
+    case .wrongDiff(let archive, let expected, let found):
+      "the layer \"\(archive)\" unpacks to \(found), but its image says \(expected)"
     case .unsafeEntry(let path, let reason): "the archive's entry \"\(path)\" is refused: \(reason)"
     case .tooLarge(let what, let limit): "\(what) is larger than \(limit) bytes"
     case .noSuchFile(let path): "the layer has no file \"\(path)\""

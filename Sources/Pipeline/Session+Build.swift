@@ -168,7 +168,7 @@ extension PlannedStep {
   var packages: [LockedPackage] {
     switch action {
     case .bootstrap(_, let packages), .apt(_, let packages): packages
-    case .copy, .fetch, .npm, .pip, .run: []
+    case .copy, .fetch, .layer, .npm, .pip, .run: []
     }
   }
 
@@ -176,7 +176,7 @@ extension PlannedStep {
   var toolFiles: [LockedFile]? {
     switch action {
     case .npm(_, let files), .pip(_, let files): files
-    case .apt, .bootstrap, .copy, .fetch, .run: nil
+    case .apt, .bootstrap, .copy, .fetch, .layer, .run: nil
     }
   }
 
@@ -185,6 +185,8 @@ extension PlannedStep {
     switch action {
     case .bootstrap, .apt: packages.map(WantedInput.init)
     case .fetch(_, let file): [WantedInput(file)]
+    case .layer(let image, let index):
+      [image.blobs.manifest, image.blobs.config, image.layer(index).file].map(WantedInput.init)
     case .npm(_, let files), .pip(_, let files): files.map(WantedInput.init)
     case .copy, .run: []
     }

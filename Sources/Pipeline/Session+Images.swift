@@ -11,7 +11,7 @@ extension Session {
     _ chain: RecipeChain, layers: [DiffID], date: SourceDate, lock: Lock, _ lease: Lease
   ) throws -> ImageID {
     let configuration = ImageConfiguration(
-      chain, layers: layers, architecture: .amd64, created: date)
+      chain.based(on: lock), layers: layers, architecture: .amd64, created: date)
     let image = configuration.imageID
     // Nothing new to say: a build with nothing changed writes nothing.
     if try catalog.find(.image(image), lease) != nil { return image }

@@ -42,6 +42,7 @@ extension Session {
     of steps: [PlannedStep], _ lease: Lease, _ timings: inout Timings
   ) throws {
     try fetch(steps.flatMap(\.packages), lease, &timings)
+    try fetchImage(of: steps, lease, &timings)
     for step in steps {
       guard case .fetch(let request, let file) = step.action else { continue }
       let wanted = WantedInput(file)

@@ -8,6 +8,8 @@ internal import Vocabulary
 extension Session {
   /// Debian's package that stands for the kernel of VMs.
   private static let kernelPackage = "linux-image-cloud-amd64"
+  /// Whose kernel VMs of an image get that does not begin with a suite.
+  private static let kernelSuite = "trixie"
   /// How old the package lists may be while one lock is completed.
   private static let listsMaximumAge: Int64 = 3600
 
@@ -78,12 +80,7 @@ extension Session {
     _ chain: RecipeChain, _ states: [LockState], _ before: Lock?,
     files: [StepID: [Planning.CopiedFile]], _ terms: BuildTerms, _ lease: Lease
   ) throws -> Lock {
-    let needsArchives =
-      before?.kernel == nil
-      || zip(chain.steps, states).contains { step, state in
-        !state.isComplete && StepAsk(step.action)?.takesPackages == true
-      }
-    let resolver = try needsArchives ? archiveResolver(for: chain.suite) : nil
+    let archives = SuiteArchives(archiveResolver)
     var status: [UInt8] = []
     var steps: [LockedStep] = []
     for (step, state) in zip(chain.steps, states) {
@@ -91,19 +88,29 @@ extension Session {
       var entry = LockedStep(id: step.id, ask: ask)
       if case .locked(let before) = state {
         entry = LockedStep(
-          id: step.id, ask: ask, date: before.date, packages: before.packages, files: before.files)
+          id: step.id, ask: ask, date: before.date, packages: before.packages,
+          files: before.files, environment: before.environment)
       } else {
+        let soFar = Lock(
+          architecture: .amd64, recipes: LockedRecipe.all(of: chain), archives: [],
+          steps: steps)
         do {
           if StepAsk.toolKinds.contains(ask.kind) {
-            let soFar = Lock(
-              architecture: .amd64, recipes: LockedRecipe.all(of: chain), archives: [],
-              steps: steps)
             let layers = try buildLocked(chain, soFar, files: files, terms, lease)
             entry = LockedStep(
               id: step.id, ask: ask,
-              files: try resolveFiles(of: step, chain, over: layers, lease))
+              files: try resolveFiles(of: step, chain.based(on: soFar), over: layers, lease))
+          } else if case .image(let reference) = step.action {
+            entry = try resolveImage(reference, of: step, in: chain, ask, lease)
+          } else if ask.takesPackages, chain.suite == nil {
+            // Only the layers say what is installed.
+            let layers = try buildLocked(chain, soFar, files: files, terms, lease)
+            let debian = try debian(in: layers, lease)
+            entry = try resolve(
+              step, ask, over: debian.status, with: archives, of: debian.suite, lease)
           } else {
-            entry = try resolve(step, ask, over: status, with: resolver, lease)
+            entry = try resolve(
+              step, ask, over: status, with: archives, of: chain.suite ?? "", lease)
           }
         } catch let error as InputsError {
           throw PipelineError.step(step.id, error)
@@ -119,11 +126,13 @@ extension Session {
       }
       steps.append(entry)
     }
+    let kernel =
+      try before?.kernel
+      ?? lockKernel(archives.resolver(of: chain.suite ?? Self.kernelSuite), lease)
     return Lock(
       architecture: .amd64, recipes: LockedRecipe.all(of: chain),
-      archives: try resolver?.archives() ?? before?.archives ?? [], steps: steps,
-      pins: before?.pins ?? [],
-      kernel: try before?.kernel ?? resolver.map { try lockKernel($0, lease) })
+      archives: try archives.all(after: before?.archives ?? [], keepsOthers: chain.suite == nil),
+      steps: steps, pins: before?.pins ?? [], kernel: kernel)
   }
 
   private func archiveResolver(for suite: String) throws -> AptResolver {
@@ -134,24 +143,24 @@ extension Session {
     return resolver
   }
 
-  /// - Parameter resolver: is there if the step takes packages.
+  /// - Parameter suite: that of the step's packages, if it takes any.
   private func resolve(
-    _ step: ChainStep, _ ask: StepAsk, over status: [UInt8], with resolver: AptResolver?,
-    _ lease: Lease
+    _ step: ChainStep, _ ask: StepAsk, over status: [UInt8], with archives: SuiteArchives,
+    of suite: String, _ lease: Lease
   ) throws -> LockedStep {
     var packages: [LockedPackage] = []
     var files: [LockedFile] = []
     switch step.action {
-    case .bootstrap: packages = try resolver?.resolveBootstrap().packages ?? []
+    case .bootstrap: packages = try archives.resolver(of: suite).resolveBootstrap().packages
     case .apt(let request):
       packages =
-        try resolver?.resolve(
+        try archives.resolver(of: suite).resolve(
           request.packages, over: status, recommends: request.recommends,
           allowUpgrades: request.upgrade
-        ).packages ?? []
+        ).packages
     case .fetch(let request): files = [try obtain(request, lease)]
     // The image's own tools are asked about these.
-    case .npm, .pip: break
+    case .image, .npm, .pip: break
     case .copy, .run: break
     }
     return LockedStep(id: step.id, ask: ask, packages: packages, files: files)

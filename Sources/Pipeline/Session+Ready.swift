@@ -77,7 +77,7 @@ extension Session {
       return try withJobDirectory { directory in
         let output = directory + "/disk"
         let job = DiskJob(
-          trees: layout.trees, lower: image.layers.reversed().map(StoreLayout.treeName),
+          trees: layout.trees, lower: StoreLayout.treeNames(image.layers),
           root: directory + "/root", output: output, date: date, seed: image.layers[0].digest)
         let answer = try workers.perform(.disk(job)) { report(.line($0)) }
         let size = ByteCount(answer["size"]?.integer ?? 0)

@@ -32,6 +32,9 @@ extension Session {
     let title = "\(step.id): \(step.title)"
     let layer = try report.stage(title, &timings) {
       try withJobDirectory { directory in
+        if case .layer(let image, let index) = step.action {
+          return try convert(image, index, step, over: layers, in: directory, lease, clock)
+        }
         var job = try self.job(step, of: chain, over: layers, in: directory, lease)
         job.secrets = terms.secrets.values(for: step)
         let answer = try perform(job, step, terms)
@@ -39,7 +42,12 @@ extension Session {
           throw PipelineError.notPinned(step.id, pinned: pinned, made: answer.layer.layer)
         }
         try requireSealed(answer.findings, of: step, among: steps, lease)
-        return try publish(answer.layer, of: job, lease, clock)
+        let layer = try publish(
+          answer.layer, blob: job.layerFile, table: job.tableFile, lease, clock)
+        if try takeTurn(.tree(layer), ["trees/\(StoreLayout.treeName(layer))"], lease) {
+          try publishTree(job.upper, of: layer, lease)
+        }
+        return layer
       }
     }
     try catalog.recordStep(
@@ -90,13 +98,11 @@ extension Session {
     _ lease: Lease
   ) throws -> StepJob {
     try makeTrees(of: layers, lease)
-    // As many steps as there are layers came before this one.
-    let recipe = chain.steps[layers.count].recipeIndex
     return StepJob(
-      trees: layout.trees, lower: layers.reversed().map(StoreLayout.treeName),
-      directory: directory + "/job", date: step.date,
-      environment: chain.environment(through: recipe),
-      work: try work(step, chain.recipes[recipe], in: directory), hasNetwork: step.options.network,
+      trees: layout.trees, lower: StoreLayout.treeNames(layers),
+      directory: directory + "/job", date: step.date, environment: step.environment,
+      work: try work(step, chain.recipe(of: step.id), in: directory),
+      hasNetwork: step.options.network,
       seconds: step.options.timeoutSeconds.map { Int($0) })
   }
 
@@ -121,6 +127,7 @@ extension Session {
       var script = try Pip.install(wheels, request)
       script.directories[Pip.wheels] = try shelf(wheels, in: directory)
       return .tool(ToolWork(script, what: step.summary))
+    case .layer: preconditionFailure("no step's work makes it")
     case .run(let request): return .script(request.script, user: step.options.user)
     case .fetch(let request, let file):
       let path = layout.input(file.digest)
@@ -204,42 +211,38 @@ extension Session {
 
   // MARK: What a worker made
 
-  /// Blob, table of contents and tree of a new layer, each recorded when it is in its place.
-  private func publish(
-    _ packed: PackedLayer, of job: StepJob, _ lease: Lease, _ clock: Stopwatch
+  /// Blob and table of contents of a new layer, each recorded when it is in its place.
+  func publish(
+    _ packed: PackedLayer, blob layerFile: String, table tableFile: String, _ lease: Lease,
+    _ clock: Stopwatch
   ) throws -> DiffID {
     let blobs = BlobStore(root: layout.root)
     let path = BlobStore.relativePath(packed.blob)
     if try takeTurn(.layer(packed.layer), [path], lease) {
       var publication = Publication(
         size: packed.size,
-        allocated: ByteCount(Files.status(job.layerFile)?.allocated ?? packed.blobSize.bytes))
+        allocated: ByteCount(Files.status(layerFile)?.allocated ?? packed.blobSize.bytes))
       publication.digest = packed.layer.digest
       publication.architecture = .amd64
       publication.rebuildMilliseconds = Int64(clock.milliseconds)
       publication.encoding = Encoding(
         blob: packed.blob, codec: packed.codec, size: packed.blobSize, path: path)
       try catalog.publish(.layer(packed.layer), publication, lease) {
-        try blobs.publish(job.layerFile, as: packed.blob)
+        try blobs.publish(layerFile, as: packed.blob)
       }
     }
     let table = BlobStore.relativePath(packed.table)
     if try takeTurn(.toc(packed.layer), [table], lease) {
       var publication = Publication(
-        size: packed.tableSize, allocated: ByteCount(Files.status(job.tableFile)?.allocated ?? 0))
+        size: packed.tableSize, allocated: ByteCount(Files.status(tableFile)?.allocated ?? 0))
       publication.digest = packed.table
       // No edge back to the layer: each would keep the other, and neither could ever go.
       publication.softEdges = [
         SoftEdge("toc", holder: .layer(packed.layer), wanted: .toc(packed.layer))
       ]
       try catalog.publish(.toc(packed.layer), publication, lease) {
-        try blobs.publish(job.tableFile, as: packed.table)
+        try blobs.publish(tableFile, as: packed.table)
       }
-    }
-    if try takeTurn(
-      .tree(packed.layer), ["trees/\(StoreLayout.treeName(packed.layer))"], lease)
-    {
-      try publishTree(job.upper, of: packed.layer, lease)
     }
     return packed.layer
   }

@@ -41,12 +41,13 @@ extension Session {
     of step: ChainStep, _ chain: RecipeChain, over layers: [DiffID], _ lease: Lease
   ) throws -> [LockedFile] {
     try withJobDirectory { directory in
+      let variables = chain.environment(through: step.recipeIndex)
       switch step.action {
       case .npm(let request):
         let script = try Npm.resolve(
           request, with: HostNpm.fromHost(environment), settings: directory + "/settings")
         let out = try download(
-          script, what: step.action.summary, of: chain, at: step.recipeIndex, over: layers,
+          script, what: step.action.summary, environment: variables, over: layers,
           in: directory, lease
         ) { Npm.refusal(of: request, said: $0) }
         try requireFile(Npm.tree, in: out)
@@ -56,14 +57,14 @@ extension Session {
         let script = try Pip.resolve(
           request, with: HostPip.fromHost(environment), settings: directory + "/settings")
         let out = try download(
-          script, what: step.action.summary, of: chain, at: step.recipeIndex, over: layers,
+          script, what: step.action.summary, environment: variables, over: layers,
           in: directory, lease
         ) { Pip.refusal(of: request, said: $0) }
         let installed = try Files.read(out + "/" + Pip.installed, limit: 16 << 20)
         let names = try Pip.wanted(
           try Files.list(out), installed: String(decoding: installed, as: UTF8.self))
         return try keep(names.map { try measure($0, in: out) }, from: out, lease)
-      case .apt, .bootstrap, .copy, .fetch, .run: return []
+      case .apt, .bootstrap, .copy, .fetch, .image, .run: return []
       }
     }
   }
@@ -83,8 +84,8 @@ extension Session {
         let script = try self.script(
           toFetch: missing, step.action, settings: directory + "/settings")
         let out = try download(
-          script, what: "fetch packages", of: chain, at: chain.steps[layers.count].recipeIndex,
-          over: layers, in: directory, lease
+          script, what: "fetch packages", environment: step.environment, over: layers,
+          in: directory, lease
         ) { said in
           if case .npm = step.action { return Npm.loss(of: missing, said: said) }
           return Pip.loss(of: missing, said: said)
@@ -103,7 +104,8 @@ extension Session {
       try Npm.fetch(files, request, with: HostNpm.fromHost(environment), settings: settings)
     case .pip(let request, _):
       try Pip.fetch(files, request, with: HostPip.fromHost(environment), settings: settings)
-    case .apt, .bootstrap, .copy, .fetch, .run: preconditionFailure("no tool brings files for it")
+    case .apt, .bootstrap, .copy, .fetch, .layer, .run:
+      preconditionFailure("no tool brings files for it")
     }
   }
 
@@ -113,7 +115,7 @@ extension Session {
   ///
   /// - Parameter explain: what the end of its output means if it fails.
   private func download(
-    _ script: ToolScript, what: String, of chain: RecipeChain, at recipe: Int,
+    _ script: ToolScript, what: String, environment: [String: String],
     over layers: [DiffID], in directory: String, _ lease: Lease,
     explain: (String) -> InputsError
   ) throws -> String {
@@ -121,9 +123,8 @@ extension Session {
     let out = directory + "/out"
     try Files.makeDirectories(out)
     let job = StepJob(
-      trees: layout.trees, lower: layers.reversed().map(StoreLayout.treeName),
-      directory: directory + "/job", date: .constant,
-      environment: chain.environment(through: recipe),
+      trees: layout.trees, lower: StoreLayout.treeNames(layers),
+      directory: directory + "/job", date: .constant, environment: environment,
       work: .tool(ToolWork(script, what: what, writable: [Pip.output: out])), hasNetwork: true,
       secrets: script.secrets)
     do {

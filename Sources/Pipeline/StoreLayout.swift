@@ -24,6 +24,13 @@ package struct StoreLayout: Sendable, Hashable {
   package var secureShell: String { root + "/ssh" }
   package var aptLists: String { root + "/ingest/apt" }
 
+  /// The trees of a chain's layers for an overlay, the topmost first. A layer that stands twice in
+  /// a chain shows only where it is on top, and overlayfs takes each directory once.
+  static func treeNames(_ layers: [DiffID]) -> [String] {
+    var seen: Set<DiffID> = []
+    return layers.reversed().filter { seen.insert($0).inserted }.map(treeName)
+  }
+
   /// Everything that may stand in a store, beside the catalog's own files.
   static let entries: Set<String> = [
     "oci-layout", "index.json", "index.lock", "blobs", "inputs", "trees", "disks", "vms",

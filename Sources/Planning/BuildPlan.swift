@@ -60,6 +60,8 @@ package struct PlannedStep: Sendable {
   package let sealAllowances: [GuestPath]
   /// All of the record but the parent.
   let values: [String: String]
+  /// What the recipes and the base set for it.
+  package let environment: [String: String]
 
   /// Whether the result depends on more than the record says.
   package var isImpure: Bool { options.network }
@@ -76,6 +78,8 @@ package struct PlannedStep: Sendable {
 package enum PlannedAction: Sendable, Hashable {
   /// A fresh Debian of exactly these packages.
   case bootstrap(suite: String, packages: [LockedPackage])
+  /// One layer of an image that others made.
+  case layer(ForeignImage, index: Int)
   /// `packages` are what must be there to install what `request` asks for, dependencies included;
   /// what the parents have already is not among them.
   case apt(AptRequest, packages: [LockedPackage])
@@ -87,4 +91,18 @@ package enum PlannedAction: Sendable, Hashable {
   /// `wheels` are what has to be added to what the parents have in the environment.
   case pip(PipRequest, wheels: [LockedFile])
   case run(RunRequest)
+}
+
+/// An image that others made: where it was, and what it is.
+package struct ForeignImage: Sendable, Hashable {
+  /// A layout's path is the recipe's directory and what the recipe says.
+  package let reference: OCIReference
+  package let blobs: ImageBlobs
+
+  /// The layer at `index`, from 0, and what its uncompressed tar is to have.
+  package func layer(_ index: Int) -> (file: LockedFile, diff: Digest) {
+    let file = blobs.layers[index]
+    guard let diff = file.blob?.diff else { preconditionFailure("a locked layer has its digest") }
+    return (file, diff)
+  }
 }

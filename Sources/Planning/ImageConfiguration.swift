@@ -142,27 +142,3 @@ extension MachineSettings {
       initSystem: labels["hutch.machine.init"].flatMap { InitSystem(rawValue: $0) })
   }
 }
-
-extension SourceDate {
-  /// Exactly what `rfc3339` gives; `nil` for every other spelling.
-  package init?(rfc3339 text: String) {
-    let bytes = Array(text.utf8)
-    guard bytes.count == 20 else { return nil }
-    func number(_ range: Range<Int>) -> Int64? {
-      Int64(String(decoding: bytes[range], as: UTF8.self))
-    }
-    guard let year = number(0..<4), let month = number(5..<7), let day = number(8..<10),
-      let hour = number(11..<13), let minute = number(14..<16), let second = number(17..<19),
-      1...12 ~= month, 0...9999 ~= year
-    else { return nil }
-    // Days from a civil date, after Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
-    let shifted = month <= 2 ? year - 1 : year
-    let era = (shifted >= 0 ? shifted : shifted - 399) / 400
-    let yearOfEra = shifted - era * 400
-    let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
-    let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
-    let days = era * 146_097 + dayOfEra - 719_468
-    self.init(days * 86_400 + hour * 3600 + minute * 60 + second)
-    guard rfc3339 == text else { return nil }
-  }
-}

@@ -21,6 +21,14 @@ extension Planner {
       values["bootstrap.suite"] = suite
       add(packages, to: &values)
       return values
+    case .layer(let image, let index):
+      let (file, diff) = image.layer(index)
+      values["configuration"] = "none"
+      values["kind"] = "oci"
+      values["oci.conversion"] = String(Self.conversion)
+      values["oci.diff"] = diff.description
+      values["oci.layer"] = file.digest.description
+      return values
     case .apt(let request, let packages):
       values["kind"] = "apt"
       values["apt.packages"] = request.packages.joined(separator: " ")
@@ -79,6 +87,9 @@ extension Planner {
     }
     return values
   }
+
+  /// Changes when the same foreign layer becomes another one of ours.
+  private static let conversion = 1
 
   private func octal(_ mode: UInt32) -> String {
     let digits = String(mode, radix: 8)

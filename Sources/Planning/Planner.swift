@@ -71,44 +71,69 @@ package struct Planner: Sendable {
   ) throws(PlanningError) -> [PlannedStep] {
     let states = LockCheck.states(of: chain, lock: lock, architecture: architecture)
     let count = states.firstIndex { !$0.isComplete } ?? states.count
-    return try steps(chain, states: Array(states[..<count]), files: files)
+    return try steps(chain.based(on: lock), states: Array(states[..<count]), files: files)
   }
 
   private func steps(_ chain: RecipeChain, lock: Lock?, files: [StepID: [CopiedFile]])
     throws(PlanningError) -> [PlannedStep]
   {
     let states = LockCheck.states(of: chain, lock: lock, architecture: architecture)
-    return try steps(chain, states: states, files: files)
+    return try steps(chain.based(on: lock), states: states, files: files)
   }
 
-  /// One planned step for each of `states`; the date of each is the newest up to it.
+  /// One planned step for each of `states`, or as many as an image has layers; the date of each is the newest up to it.
   private func steps(
     _ chain: RecipeChain, states: [LockState], files: [StepID: [CopiedFile]]
   ) throws(PlanningError) -> [PlannedStep] {
     var date: SourceDate?
     var steps: [PlannedStep] = []
     for (step, state) in zip(chain.steps, states) {
-      let action = try action(of: step, state: state, files: files[step.id])
+      let actions = try actions(of: step, in: chain, state: state, files: files[step.id])
       if case .locked(let entry) = state, let own = entry.date { date = max(date ?? own, own) }
       let stepDate = date ?? .constant
       let environment = chain.environment(through: step.recipeIndex)
       let user = chain.machine(through: step.recipeIndex).user
       let allowances = sealAllowances(of: step, in: chain)
-      steps.append(
-        PlannedStep(
-          id: step.id, action: action, options: step.options, date: stepDate,
-          summary: step.action.summary, sealAllowances: allowances,
-          values: recordValues(
-            action, options: step.options, date: stepDate, environment: environment, user: user,
-            sealAllowances: allowances)))
+      for action in actions {
+        steps.append(
+          PlannedStep(
+            id: step.id, action: action, options: step.options, date: stepDate,
+            summary: summary(of: action, step), sealAllowances: allowances,
+            values: recordValues(
+              action, options: step.options, date: stepDate, environment: environment,
+              user: user, sealAllowances: allowances), environment: environment))
+      }
     }
     return steps
+  }
+
+  private func summary(of action: PlannedAction, _ step: ChainStep) -> String {
+    guard case .layer(let image, let index) = action else { return step.action.summary }
+    return "\(step.action.summary), layer \(index + 1) of \(image.blobs.layers.count)"
+  }
+
+  private func actions(
+    of step: ChainStep, in chain: RecipeChain, state: LockState, files: [CopiedFile]?
+  ) throws(PlanningError) -> [PlannedAction] {
+    guard case .image(let reference) = step.action else {
+      return [try action(of: step, state: state, files: files)]
+    }
+    guard let blobs = ImageBlobs(try entry(of: step, state).files) else {
+      throw .notLocked(step: step.id, reason: "its entry has other files")
+    }
+    let path = chain.recipes[step.recipeIndex].path
+    let directory = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+    let image = ForeignImage(reference: reference.beside(directory), blobs: blobs)
+    return blobs.layers.indices.map { .layer(image, index: $0) }
   }
 
   /// A recipe answers for what its own steps leave: what a recipe on it allows counts only from
   /// there on. The base is shared by all, so nobody's word counts for it.
   private func sealAllowances(of step: ChainStep, in chain: RecipeChain) -> [GuestPath] {
-    if case .bootstrap = step.action { return [] }
+    switch step.action {
+    case .bootstrap, .image: return []
+    case .apt, .copy, .fetch, .npm, .pip, .run: break
+    }
     return Set(chain.sealAllowances(through: step.recipeIndex).map(\.path)).sorted()
   }
 
@@ -118,6 +143,7 @@ package struct Planner: Sendable {
     switch step.action {
     case .bootstrap(let suite):
       return .bootstrap(suite: suite, packages: try packages(of: step, state))
+    case .image: preconditionFailure("an image is as many actions as it has layers")
     case .apt(let request):
       return .apt(request, packages: try packages(of: step, state))
     case .copy(let request):

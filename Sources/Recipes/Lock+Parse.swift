@@ -89,8 +89,10 @@ extension Lock {
     let takesFiles = kind.map(StepAsk.fileKinds.contains)
     table.require(
       ["recipe", "step", "kind", "names", "options", "ask"]
-        + (takesFiles.map { $0 ? ["files"] : ["date", "packages"] } ?? []),
-      optional: takesFiles == nil ? ["date", "packages", "files"] : [])
+        + (takesFiles.map { $0 ? ["files"] : ["date", "packages"] } ?? [])
+        + (kind == "oci" ? ["environment"] : []),
+      optional: takesFiles == nil
+        ? ["date", "packages", "files", "environment"] : kind == "oci" ? ["date"] : [])
     let recipe = table.string("recipe", "a recipe's name", accept: Names.isRecipe)
     let ordinal = table.integer("step", in: 0...Int64(RecipeParser.stepLimit))
     let names = table.strings("names", "a name") { isName($0, of: kind) }
@@ -100,6 +102,7 @@ extension Lock {
     let packages = table.packages("packages")
     let files = table.files("files", of: kind)
     let date = table.date("date")
+    let environment = table.variables("environment")
     guard let recipe, let ordinal, let kind, let names, let options,
       packages != nil || files != nil,
       let digest = table.digest("ask")
@@ -110,7 +113,7 @@ extension Lock {
     }
     return LockedStep(
       id: StepID(recipe: recipe, ordinal: Int(ordinal)), ask: ask, date: date,
-      packages: packages ?? [], files: files ?? [])
+      packages: packages ?? [], files: files ?? [], environment: environment)
   }
 
   private static func readPin(_ table: TableReader) -> LockedPin? {
@@ -126,7 +129,7 @@ extension Lock {
 
   private static func isName(_ text: String, of kind: String?) -> Bool {
     switch kind {
-    case "fetch": Digest(hex: text) != nil
+    case "fetch", "oci": Digest(hex: text) != nil
     case "npm": NpmName.isRequest(text)
     case "pip": PipRequirement.isUsable(text)
     default: Names.isDebianPackage(text)
@@ -157,6 +160,21 @@ extension TableReader {
     integer(key, in: 0...0o77_777_777_777).map(SourceDate.init)
   }
 
+  /// `NAME=VALUE`, each name once.
+  fileprivate func variables(_ key: String) -> [String: String] {
+    var variables: [String: String] = [:]
+    for (text, node) in strings(key) ?? [] {
+      guard let variable = ImageVariable(text) else {
+        refuse(node, "\"\(Names.printable(text))\" in \"\(key)\" is not a variable")
+        continue
+      }
+      if variables.updateValue(variable.value, forKey: variable.name) != nil {
+        refuse(node, "\"\(variable.name)\" stands twice in \"\(key)\"")
+      }
+    }
+    return variables
+  }
+
   /// The packages that are as they must be; the others are reported.
   fileprivate func packages(_ key: String) -> [LockedPackage]? {
     guard table[key] != nil else { return nil }
@@ -175,7 +193,7 @@ extension TableReader {
     guard table[key] != nil else { return nil }
     var seen: Set<String> = []
     return readers(key, "in \"\(key)\"", limit: 20_000).compactMap { entry in
-      guard let file = entry.file(isNpm: kind == "npm") else { return nil }
+      guard let file = entry.file(of: kind) else { return nil }
       if !seen.insert(file.name).inserted {
         entry.mistakes.add(entry.place, "file \"\(file.name)\" stands twice in one list")
       }
@@ -183,16 +201,25 @@ extension TableReader {
     }
   }
 
-  private func file(isNpm: Bool) -> LockedFile? {
-    let keys = isNpm ? ["package", "version", "asked", "integrity"] : []
-    require(["name"] + keys + ["size", "sha256"])
+  private func file(of kind: String?) -> LockedFile? {
+    let isNpm = kind == "npm"
+    let isBlob = kind == "oci"
+    let keys = isNpm ? ["package", "version", "asked", "integrity"] : isBlob ? ["type"] : []
+    require(["name"] + keys + ["size", "sha256"], optional: isBlob ? ["diff"] : [])
     let name = string("name", "the name of a file", accept: Names.isFile)
     let size = integer("size", in: 0...(1 << 40))
     let npm = isNpm ? npm() : nil
-    guard let name, let size, let digest = digest("sha256"), isNpm == (npm != nil) else {
-      return nil
-    }
-    return LockedFile(name: name, size: ByteCount(size), digest: digest, npm: npm)
+    let blob = isBlob ? blob() : nil
+    guard let name, let size, let digest = digest("sha256"), isNpm == (npm != nil),
+      isBlob == (blob != nil)
+    else { return nil }
+    return LockedFile(name: name, size: ByteCount(size), digest: digest, npm: npm, blob: blob)
+  }
+
+  private func blob() -> LockedBlob? {
+    let type = string("type", "a media type", accept: ImageBlobs.isMediaType)
+    guard let type else { return nil }
+    return LockedBlob(mediaType: type, diff: digest("diff"))
   }
 
   private func npm() -> LockedNpm? {

@@ -48,7 +48,14 @@ extension Lock {
     ask = "\(step.ask.digest.hex)"
 
     """ + (step.date.map { "date = \($0)  # \($0.rfc3339)\n" } ?? "")
+      + (step.ask.kind == "oci" ? "environment = \(list(variables(step)))\n" : "")
       + (step.ask.takesPackages ? render(step.packages) : render(step.files))
+  }
+
+  /// In one order on every machine.
+  private static func variables(_ step: LockedStep) -> [String] {
+    step.environment.map { "\($0.key)=\($0.value)" }
+      .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
   private static func render(_ pin: LockedPin) -> String {
@@ -70,6 +77,10 @@ extension Lock {
       if let npm = file.npm {
         out += "package = \(quote(npm.package)), version = \(quote(npm.version)), "
         out += "asked = \(npm.isAsked), integrity = \"\(npm.integrity)\", "
+      }
+      if let blob = file.blob {
+        out += "type = \(quote(blob.mediaType)), "
+        if let diff = blob.diff { out += "diff = \"\(diff.hex)\", " }
       }
       out += "size = \(file.size.bytes), "
       out += "sha256 = \"\(file.digest.hex)\" },\n"

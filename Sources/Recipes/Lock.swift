@@ -100,16 +100,19 @@ package struct LockedStep: Sendable, Equatable {
   package let packages: [LockedPackage]
   /// Of the other kinds: sorted by name, each once.
   package let files: [LockedFile]
+  /// What an image sets for what runs in it; empty for all other kinds.
+  package let environment: [String: String]
 
   package init(
     id: StepID, ask: StepAsk, date: SourceDate? = nil, packages: [LockedPackage] = [],
-    files: [LockedFile] = []
+    files: [LockedFile] = [], environment: [String: String] = [:]
   ) {
     self.id = id
     self.ask = ask
     self.date = date
     self.packages = packages.sorted()
     self.files = files.sorted()
+    self.environment = environment
   }
 }
 
@@ -162,8 +165,13 @@ package struct LockedFile: Sendable, Hashable, Comparable, CustomStringConvertib
   package let digest: Digest
   /// What else an `npm` step has to know of it; all files of such a step have this, no others.
   package let npm: LockedNpm?
+  /// What it is in an image; all files of an `oci` step have this, no others.
+  package let blob: LockedBlob?
 
-  package init(name: String, size: ByteCount, digest: Digest, npm: LockedNpm? = nil) {
+  package init(
+    name: String, size: ByteCount, digest: Digest, npm: LockedNpm? = nil, blob: LockedBlob? = nil
+  ) {
+    self.blob = blob
     self.name = name
     self.size = size
     self.digest = digest
@@ -194,9 +202,21 @@ package struct LockedNpm: Sendable, Hashable {
   }
 }
 
+/// Which part of an image a file is.
+package struct LockedBlob: Sendable, Hashable {
+  package let mediaType: String
+  /// Of a layer: what the image says its uncompressed tar has.
+  package let diff: Digest?
+
+  package init(mediaType: String, diff: Digest? = nil) {
+    self.mediaType = mediaType
+    self.diff = diff
+  }
+}
+
 /// What a step asks the outside for, without how it is written: the same ask has the same inputs.
 package struct StepAsk: Sendable, Hashable {
-  /// `bootstrap`, or the step's key in its recipe.
+  /// `bootstrap`, `oci`, or the step's key in its recipe.
   package let kind: String
   /// The suite, the packages, or the digest of the file; sorted.
   package let names: [String]
@@ -214,6 +234,8 @@ package struct StepAsk: Sendable, Hashable {
     switch action {
     case .bootstrap(let suite):
       self.init(kind: action.kind, names: [suite], options: [])
+    case .image(let reference):
+      self.init(kind: action.kind, names: [reference.identity.hex], options: [])
     case .apt(let request):
       self.init(
         kind: action.kind, names: request.packages,
@@ -237,7 +259,7 @@ package struct StepAsk: Sendable, Hashable {
   /// The kinds whose inputs are Debian packages.
   package static let packageKinds = ["bootstrap", "apt"]
   /// The kinds whose inputs are files of their own.
-  package static let fileKinds = ["fetch", "npm", "pip"]
+  package static let fileKinds = ["oci", "fetch", "npm", "pip"]
 
   /// Those of them whose files the image's own tools bring.
   package static let toolKinds = ["npm", "pip"]

@@ -32,6 +32,8 @@ package enum RecipeOrigin: Sendable, Hashable {
   case recipe(String)
   /// A fresh Debian of that suite.
   case debian(suite: String)
+  /// The layers of an image that others made.
+  case image(OCIReference)
 }
 
 /// One `[[step]]`.

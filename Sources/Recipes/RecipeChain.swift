@@ -9,12 +9,15 @@ package enum RecipeLookup: Sendable {
 
 /// A recipe and all that it begins with, and what they say together.
 package struct RecipeChain: Sendable, Equatable {
-  /// From the one that begins with a Debian suite to the one that was asked for. Never empty.
+  /// From the one that begins with a Debian suite or an image to the one that was asked for. Never empty.
   package let recipes: [Recipe]
-  /// The suite of the first one.
-  package let suite: String
+  /// The suite of the first one; `nil` if that begins with an image.
+  package let suite: String?
   /// The steps of all recipes in the order in which they run, the base first.
   package let steps: [ChainStep]
+
+  /// What the image that the first one begins with sets; none for a Debian suite. See `based(on:)`.
+  package private(set) var baseEnvironment: [String: String] = [:]
 
   /// A chain of more recipes is a mistake.
   static let limit = 32
@@ -35,9 +38,22 @@ package struct RecipeChain: Sendable, Equatable {
 
   /// What is in effect in an image of the recipe at `index` of `recipes`.
   package func environment(through index: Int) -> [String: String] {
-    recipes[...index].reduce(into: [:]) { result, recipe in
+    recipes[...index].reduce(into: baseEnvironment) { result, recipe in
       result.merge(recipe.environment) { _, child in child }
     }
+  }
+
+  /// The recipe that a step of this chain stands in.
+  package func recipe(of step: StepID) -> Recipe {
+    recipes.first { $0.name == step.recipe } ?? leaf
+  }
+
+  /// The same chain with what only its lock knows of the image that it begins with.
+  package func based(on lock: Lock?) -> RecipeChain {
+    guard suite == nil, let base = lock?.steps.first, base.id == steps[0].id else { return self }
+    var chain = self
+    chain.baseEnvironment = base.environment
+    return chain
   }
 
   /// What counts for the steps of the recipe at `index`, root first.
@@ -49,7 +65,7 @@ package struct RecipeChain: Sendable, Equatable {
     recipes[...index].reduce(MachineSettings()) { $1.machine.over($0) }
   }
 
-  /// Follows `from` until it names a Debian suite.
+  /// Follows `from` until it names a Debian suite or an image.
   ///
   /// - Parameter find: Looks for a recipe by name; the second is the recipe that asks, since a name
   ///   is looked for beside it first. What it throws passes through.
@@ -77,8 +93,15 @@ package struct RecipeChain: Sendable, Equatable {
           hint: "put \"\(name).toml\" into one of these places", kind: .notFound)
       }
     }
-    guard case .debian(let suite) = recipes[0].origin else { preconditionFailure("the loop ended") }
-    return RecipeChain(recipes: recipes, suite: suite, steps: steps(of: recipes, suite: suite))
+    switch recipes[0].origin {
+    case .recipe: preconditionFailure("the loop ended")
+    case .debian(let suite):
+      return RecipeChain(
+        recipes: recipes, suite: suite, steps: steps(of: recipes, on: .bootstrap(suite: suite)))
+    case .image(let reference):
+      return RecipeChain(
+        recipes: recipes, suite: nil, steps: steps(of: recipes, on: .image(reference)))
+    }
   }
 
   private static func cycle(closedBy name: String, in recipes: [Recipe]) -> RecipeMistake {
@@ -93,11 +116,11 @@ package struct RecipeChain: Sendable, Equatable {
         : "let one of them begin with \"debian:SUITE\"")
   }
 
-  private static func steps(of recipes: [Recipe], suite: String) -> [ChainStep] {
+  private static func steps(of recipes: [Recipe], on base: ChainAction) -> [ChainStep] {
     var steps = [
       ChainStep(
         id: StepID(recipe: recipes[0].name, ordinal: 0), recipeIndex: 0,
-        action: .bootstrap(suite: suite), options: StepOptions(), place: recipes[0].originPlace)
+        action: base, options: StepOptions(), place: recipes[0].originPlace)
     ]
     for (index, recipe) in recipes.enumerated() {
       for (position, step) in recipe.steps.enumerated() {
@@ -114,7 +137,7 @@ package struct RecipeChain: Sendable, Equatable {
 /// Which step: `python 2`.
 package struct StepID: Hashable, Sendable, CustomStringConvertible {
   package let recipe: String
-  /// Position among the recipe's steps, from 1; 0 is the base of the recipe that names a suite.
+  /// Position among the recipe's steps, from 1; 0 is the base of the recipe that names a suite or an image.
   package let ordinal: Int
 
   package init(recipe: String, ordinal: Int) {
@@ -136,10 +159,12 @@ package struct ChainStep: Sendable, Equatable {
   package let place: TextPlace
 }
 
-/// What a step does; each yields one layer.
+/// What a step does; each yields one layer, but for an image, which has its own.
 package enum ChainAction: Sendable, Hashable {
   /// A fresh Debian: the step that has no parent.
   case bootstrap(suite: String)
+  /// The layers of an image that others made: the other step that has no parent.
+  case image(OCIReference)
   case apt(AptRequest)
   case copy(CopyRequest)
   case fetch(FetchRequest)
@@ -158,10 +183,11 @@ package enum ChainAction: Sendable, Hashable {
     }
   }
 
-  /// The key in a recipe, or `bootstrap`.
+  /// The key in a recipe, `bootstrap` or `oci`.
   package var kind: String {
     switch self {
     case .bootstrap: "bootstrap"
+    case .image: "oci"
     case .apt: "apt"
     case .copy: "copy"
     case .fetch: "fetch"
@@ -175,6 +201,7 @@ package enum ChainAction: Sendable, Hashable {
   package var summary: String {
     switch self {
     case .bootstrap(let suite): return "debian:\(suite)"
+    case .image(let reference): return "oci:\(reference)"
     case .apt(let request): return "apt \(request.packages.joined(separator: " "))"
     case .copy(let request): return "copy \(request.source) to \(request.target)"
     case .fetch(let request): return "fetch \(request.fileName) to \(request.target)"

@@ -81,10 +81,12 @@ package enum RecipeParser {
     }
     guard let text = root.string("from") else { return nil }
     if text.hasPrefix("oci:") {
-      root.refuse(
-        node, "\"from\" with an OCI image is not supported by this version yet",
-        hint: "use another recipe or \"debian:SUITE\"")
-      return nil
+      do throws(OCIReference.Refusal) {
+        return .image(try OCIReference(parsing: String(text.dropFirst("oci:".count))))
+      } catch {
+        root.refuse(node, "\"\(Names.printable(text))\" \(error.reason)", hint: error.hint)
+        return nil
+      }
     }
     if text.hasPrefix("debian:") {
       let suite = String(text.dropFirst("debian:".count))

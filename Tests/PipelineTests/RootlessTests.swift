@@ -37,7 +37,7 @@ extension EndToEnd {
       """
     }
 
-    @Test(.asRoot, .with("setpriv", "newuidmap"))
+    @Test(.asRoot, .with("setpriv", "newuidmap", "skopeo"))
     func `root and somebody else build the same image, and it runs for both`() throws {
       // With the same lock, and everything that it names in one file; there is no network.
       try Files.makeDirectories(place.directory + "/rootless/store")
@@ -50,6 +50,7 @@ extension EndToEnd {
       let build = try #require(try built.items("builds").first)
       #expect(build["steps_run"] == .integer(3))
       #expect(build["image"] == place.store.firstBuilds[0]["image"])
+      try buildForeign()
       // A directory of the user's own that is locked, as package managers leave them.
       try place.write("rootless/work/locked/file", "old\n")
       try place.judge("chmod", "555", "rootless/work/locked")
@@ -83,6 +84,26 @@ extension EndToEnd {
       #expect(
         try JSON(parsing: usage.output)["total_bytes"]?.integer.map(String.init)
           == said.split(separator: "\t").first.map(String.init))
+    }
+
+    /// Layers that others made come out the same for both.
+    private func buildForeign() throws {
+      try place.judge(
+        "skopeo", "copy", "-q", "--dest-compress-format", "gzip",
+        "oci:\(place.store.path):base", "oci:rootless/place:base")
+      try place.write(
+        "rootless/foreign.toml",
+        "format = 1\nfrom = \"oci:./place:base\"\n[[step]]\nrun = 'echo > /opt/x'\n")
+      let built = try place.build("rootless/foreign.toml")
+      let carried = try place.hutch(
+        "export", "rootless/foreign.toml", "--inputs", "-o", "rootless/foreign.inputs")
+      #expect(carried.status == 0, "\(carried.error)")
+      try place.judge("rm", "-r", "rootless/place")
+      let taken = try place.program.run(["import", "foreign.inputs"], after: script)
+      #expect(taken.status == 0, "\(taken.error)")
+      let other = try place.program.run(
+        ["build", "./foreign.toml", "--locked", "--format", "json"], after: script)
+      #expect(try other.items("builds").first?["image"] == built["image"], "\(other.error)")
     }
   }
 }

@@ -43,6 +43,8 @@ package final class LoopbackServer {
     return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
   }
 
+  /// A file `NAME.type` says which media type the file `NAME` has.
+  ///
   /// The first part of a path may be a habit: `cut` ends the first answer in the middle, `whole`
   /// does so too and knows no ranges, `busy` answers 503 at first, `endless` never ends,
   /// `elsewhere` sends on to the same path without it, `private` wants the token `let-me-in`.
@@ -101,6 +103,7 @@ package final class LoopbackServer {
         }
         my $type = $file =~ /\.html$/ ? "text/html" : $file =~ /\.json$/ ? "application/json"
           : "application/octet-stream";
+        if (open(my $said, "<", "$file.type")) { $type = <$said>; $type =~ s/\s+$//; }
         $head .= "Content-Type: $type\r\nContent-Length: " . length($data)
           . "\r\nConnection: close\r\n\r\n";
         $data = substr($data, 0, length($data) / 2)
