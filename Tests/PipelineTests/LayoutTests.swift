@@ -69,7 +69,10 @@ extension EndToEnd {
         #expect(!Files.exists(tree + "/opt/gone") && !Files.exists(tree + "/etc/issue"))
         #expect(try Files.list(tree + "/opt/replaced") == ["new"])
         #expect(Files.status(tree + "/opt/special")?.mode == 0o4711)
-        #expect(Files.status(tree + "/opt/kept/link")?.links == 3)
+        // Copied up by the step, as overlayfs does it, the two are no longer the first.
+        #expect(Files.status(tree + "/opt/kept/link")?.links == 2)
+        #expect(
+          Files.status(tree + "/opt/third")?.inode == Files.status(tree + "/opt/kept/link")?.inode)
       }
     }
 
