@@ -34,7 +34,9 @@ package struct TreeNormaliser {
   /// Below `tree` afterwards: the rules applied, copied-up but unchanged files gone, no
   /// modification time after the step's date, none with a fraction of a second.
   package func apply(to tree: borrowing OwnedDescriptor) throws(HostError) {
-    try visit(tree, .root, lower, above: nil)
+    var linked: [LinkedName] = []
+    try visit(tree, .root, lower, above: nil, &linked)
+    try removeUnchanged(linked, from: tree)
     try clampTimes(of: [], in: tree, try tree.status())
   }
 
@@ -42,8 +44,10 @@ package struct TreeNormaliser {
   ///   - lower: the parents' tree as far as it shows through here: below a directory that they
   ///     don't have, or that was made anew, it does not.
   ///   - above: the same for the directory above.
+  ///   - linked: gets the unchanged files that have other names in `tree`.
   private func visit(
-    _ directory: borrowing OwnedDescriptor, _ path: GuestPath, _ lower: Lower?, above: Lower?
+    _ directory: borrowing OwnedDescriptor, _ path: GuestPath, _ lower: Lower?, above: Lower?,
+    _ linked: inout [LinkedName]
   ) throws(HostError) {
     for name in try directory.entries() {
       try Interrupt.check()
@@ -55,14 +59,17 @@ package struct TreeNormaliser {
       case .directory:
         let child = try directory.openBeneath(name, .directory)
         let shows = try shows(lower, name, below, in: directory)
-        try visit(child, below, shows ? lower : nil, above: lower)
+        try visit(child, below, shows ? lower : nil, above: lower, &linked)
       case .regular where try isStaleBytecode(name, below, in: directory, above):
         try directory.unlink(name)
         continue
       case .regular, .symlink:
-        if try isUnchanged(name, status, below, in: directory, lower) {
-          try directory.unlink(name)
-          continue
+        if let before = try unchanged(name, status, below, in: directory, lower) {
+          if status.links == 1 {
+            try directory.unlink(name)
+            continue
+          }
+          linked.append(LinkedName(path: below, inode: status.inode, inodeBefore: before.inode))
         }
       default: break
       }
@@ -159,29 +166,58 @@ package struct TreeNormaliser {
 
   // MARK: Copied up, not changed
 
-  private func isUnchanged(
+  /// A name of a file that has several: overlayfs copies up one name, so the step itself linked
+  /// the others to it.
+  private struct LinkedName {
+    let path: GuestPath
+    let inode: UInt64
+    let inodeBefore: UInt64
+  }
+
+  /// Removes those whose file had the same names before; with one name gone, the others of a new
+  /// link would become files of their own.
+  private func removeUnchanged(
+    _ linked: [LinkedName], from tree: borrowing OwnedDescriptor
+  ) throws(HostError) {
+    for (_, names) in Dictionary(grouping: linked, by: \.inode) {
+      guard let first = names.first,
+        try tree.status(of: first.path.bytes).links == UInt64(names.count),
+        names.allSatisfy({ $0.inodeBefore == first.inodeBefore })
+      else { continue }
+      for name in names {
+        guard let parent = name.path.parent else { continue }
+        let directory = try tree.openBeneath(
+          parent.isRoot ? [UInt8(ascii: ".")] : parent.bytes, .directory)
+        try directory.unlink(Array(name.path.name))
+        try clampTimes(of: [], in: directory, try directory.status())
+      }
+    }
+  }
+
+  /// What the parents have in this place, if the step left it as it was.
+  private func unchanged(
     _ name: [UInt8], _ status: FileStatus, _ path: GuestPath,
     in directory: borrowing OwnedDescriptor, _ lower: Lower?
-  ) throws(HostError) -> Bool {
+  ) throws(HostError) -> FileStatus? {
     guard let lower, let before = try lower.root.statusIfPresent(of: path.bytes),
       before.kind == status.kind, before.mode == status.mode, before.uid == status.uid,
       before.gid == status.gid, before.size == status.size, before.modified == status.modified
-    else { return false }
+    else { return nil }
     let attributes = try directory.extendedAttributes(of: name).filter(Self.counts)
     let attributesBefore = try lower.root.extendedAttributes(of: path.bytes).filter(Self.counts)
     guard attributes.count == attributesBefore.count,
       zip(attributes, attributesBefore).allSatisfy({ $0.name == $1.name && $0.value == $1.value })
-    else { return false }
+    else { return nil }
     if status.kind == .symlink {
-      return try directory.readLink(name) == lower.root.readLink(path.bytes)
+      return try directory.readLink(name) == lower.root.readLink(path.bytes) ? before : nil
     }
     let after = try directory.openBeneath(name, .read)
     let original = try lower.root.openBeneath(path.bytes, .read)
     while true {
       let part = try after.read(upTo: 1 << 20)
       let same = try original.read(upTo: 1 << 20)
-      if part != same { return false }
-      if part.isEmpty { return true }
+      if part != same { return nil }
+      if part.isEmpty { return before }
     }
   }
 

@@ -109,3 +109,8 @@ int32_t guest_symlink(const char *target, const char *path) {
 int32_t guest_unlink(const char *path) { return RESULT(unlink(path)); }
 int32_t guest_rmdir(const char *path) { return RESULT(rmdir(path)); }
 int32_t guest_exists(const char *path) { return access(path, F_OK) == 0; }
+
+int32_t guest_is_link(const char *path) {
+  char target;
+  return readlink(path, &target, 1) >= 0;
+}

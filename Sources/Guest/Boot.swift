@@ -123,8 +123,23 @@ enum Boot {
     if let machineID = arguments.machineID { try Identity.set(machineID: machineID) }
   }
 
+  /// Mounts `/tmp` where systemd would, with tmp.mount's options; it takes over what is there.
+  ///
+  /// The channel is served before init is done: what a client wrote to `/tmp` until then would
+  /// vanish below a mount that comes later.
+  private static func mountTemporaryDirectory() {
+    let units = "systemd/system"
+    guard exists("/usr/lib/\(units)/local-fs.target.wants/tmp.mount"),
+      !exists("/etc/\(units)/tmp.mount"), unsafe guest_is_link("/tmp") == 0
+    else { return }
+    mount(
+      "tmpfs", "/tmp", "tmpfs", GUEST_NO_SUID | GUEST_NO_DEVICES,
+      "mode=1777,size=50%,nr_inodes=1m")
+  }
+
   /// From here on this process is the helper, and PID 1 is the image's init.
   private static func handOver(_ arguments: KernelArguments) throws(SystemError) {
+    mountTemporaryDirectory()
     let result = unsafe withTable([[UInt8]("HOME=/".utf8), [UInt8]("TERM=linux".utf8)]) {
       environment in
       unsafe guest_hand_over(arguments.initPath, environment)

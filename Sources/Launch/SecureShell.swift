@@ -51,7 +51,7 @@ package enum SecureShell {
       StrictHostKeyChecking yes
       UpdateHostKeys no
       ForwardAgent no
-      ProxyCommand exec \(proxy.map(shellWord).joined(separator: " "))
+      ProxyCommand \(proxy.map(shellWord).joined(separator: " "))
 
     """
   }

@@ -83,12 +83,13 @@ extension Session {
   private func serverFiles(of vm: VMRecord) throws -> String {
     let server = try serverFolder(of: vm) + "/server"
     let client = try publicKey(of: try clientKey())
-    for (name, text) in [
-      (SecureShell.authorizedKeys, client + "\n"),
-      (SecureShell.serverSettings, SecureShell.serverConfiguration),
-    ] {
-      try Files.write("\(server)/\(name)", Array(text.utf8), mode: 0o600, durable: false)
-    }
+    // Read by the server with the rights of the user who logs in; no secret is in it.
+    try Files.write(
+      "\(server)/\(SecureShell.authorizedKeys)", Array("\(client)\n".utf8), mode: 0o644,
+      durable: false)
+    try Files.write(
+      "\(server)/\(SecureShell.serverSettings)", Array(SecureShell.serverConfiguration.utf8),
+      mode: 0o600, durable: false)
     return server
   }
 

@@ -179,6 +179,28 @@ import Vocabulary
     #expect(Files.exists(place.file("new/deep/file")))
   }
 
+  @Test func `an unchanged file stays for a new link to it, and goes with all names it had`() throws
+  {
+    let place = try Tree()
+    for part in ["lower", "upper"] {
+      for (name, second) in [("a/with", "a/new"), ("a/old", "b/names"), ("a/gone", "var/tmp/x")] {
+        try place.write(name, Array("text".utf8), modified: 1_600_000_000, in: part)
+        if part == "lower" && name == "a/with" { continue }
+        try place.link(name, second, in: part)
+      }
+      try place.write("a/joined", Array("text".utf8), modified: 1_600_000_000, in: part)
+      try place.write("b/joined", Array("text".utf8), modified: 1_600_000_000, in: "lower")
+    }
+    try place.link("a/joined", "b/joined", in: "upper")
+    try place.normalise(inBase: false)
+    #expect(try Files.list(place.file("a")) == ["joined", "new", "with"])
+    #expect(try Files.list(place.file("b")) == ["joined"])
+    #expect(Files.status(place.file("a/with"))?.inode == Files.status(place.file("a/new"))?.inode)
+    for name in ["a", "b"] {
+      #expect(Files.status(place.file(name))?.modified == Workplace.date.seconds)
+    }
+  }
+
   @Test func `a step's own rubbish is not in its layer`() throws {
     let place = try Workplace()
     let outcome = try place.script(
@@ -223,6 +245,12 @@ private final class Tree {
       try OwnedDescriptor.open("\(path)/\(part)", .directory)
         .setTimes(of: Array(name.utf8), seconds: modified)
     }
+  }
+
+  func link(_ name: String, _ second: String, in part: String) throws {
+    try Files.makeDirectories(Files.parent(of: "\(path)/\(part)/\(second)"))
+    try Processes.runChecked(
+      Command("ln", ["\(path)/\(part)/\(name)", "\(path)/\(part)/\(second)"]))
   }
 
   func read(_ name: String) throws -> String {

@@ -10,7 +10,7 @@ import Testing
     #expect(section.contains("  IdentityFile \"/a b/50%%/id\"\n"))
     #expect(
       section.contains(
-        "  ProxyCommand exec '/it'\\''s/hutch' 'ssh-proxy' '--store' '/100%% mine' 'brave-otter'\n")
+        "  ProxyCommand '/it'\\''s/hutch' 'ssh-proxy' '--store' '/100%% mine' 'brave-otter'\n")
     )
   }
 }

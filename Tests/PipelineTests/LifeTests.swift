@@ -54,6 +54,29 @@ extension EndToEnd {
       #expect(try place.store.users().isEmpty)
     }
 
+    @Test func `what is written before init is done is there afterwards`() throws {
+      #expect(try place.hutch("start", "base", "--name", "early", "--cpus", "1").status == 0)
+      let places = ["/tmp", "/var/tmp", "/home/agent", "/run/user-files"]
+      let written = try place.hutch(
+        "exec", "early", "--user", "root", "--", "sh", "-ec",
+        "for p in \(places.joined(separator: " ")); do mkdir -p $p; echo > $p/early; done")
+      #expect(written.status == 0)
+      let settled = try place.hutch(
+        "exec", "early", "--", "sh", "-c",
+        """
+        state() { systemctl is-active multi-user.target 2>/dev/null; }
+        [ "$(state)" = active ] && echo too late
+        until [ "$(state)" = active ]; do sleep 0.2; done
+        findmnt -no FSTYPE,OPTIONS /tmp
+        """)
+      #expect(settled.text.hasPrefix("tmpfs"), "\(settled.text)\(settled.error)")
+      #expect(settled.text.contains("nosuid,nodev"))
+      for name in places {
+        #expect(try place.hutch("exec", "early", "--", "test", "-e", "\(name)/early").status == 0)
+      }
+      #expect(try place.hutch("rm", "--force", "early").status == 0)
+    }
+
     @Test func `files and trees go into a VM and come out again, and nothing else does`() throws {
       try Processes.runChecked(
         Command(

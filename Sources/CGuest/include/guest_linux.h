@@ -126,3 +126,5 @@ int32_t guest_symlink(const char *target, const char *path);
 int32_t guest_unlink(const char *path);
 int32_t guest_rmdir(const char *path);
 int32_t guest_exists(const char *path);
+/// 1 if the entry itself is a symbolic link, else 0.
+int32_t guest_is_link(const char *path);
