@@ -8,7 +8,7 @@ package struct Collection: Sendable {
   package var deleted: [Candidate] = []
   /// What something came to need or used since the mark.
   package var spared: [Candidate] = []
-  /// To be removed with `empty`.
+  /// To be removed with `empty`; none without files.
   package var batches: [TrashBatch] = []
   /// The longest time for which a transaction held the write lock, its commit included.
   package var longestLock: UInt64 = 0
@@ -60,7 +60,7 @@ extension Catalog {
       rest = rest.dropFirst(deleted.count + spared.count)
       collection.deleted += deleted
       collection.spared += spared
-      collection.batches.append(batch)
+      if Files.exists(batch.directory) { collection.batches.append(batch) }
       // Whoever waits for the write lock looks every millisecond: let them.
       if !rest.isEmpty { pause(milliseconds: 3) }
     }
