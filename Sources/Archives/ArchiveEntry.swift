@@ -34,8 +34,10 @@ package struct ArchiveEntry: Sendable, Hashable {
   }
 
   /// The place below a root that the name means; `nil` for absolute names and for those that
-  /// lead out. `./` in front is what Debian's packages write.
+  /// lead out. `./` in front is what Debian's packages write; some builders of images call the
+  /// root itself `/`.
   package var guestPath: GuestPath? {
+    if name == [0x2F] { return .root }
     if name.first == 0x2F { return nil }
     return GuestPath(name == [0x2E, 0x2F] ? [] : name)
   }

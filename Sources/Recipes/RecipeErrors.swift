@@ -65,9 +65,9 @@ package struct RecipeErrors: Failure {
     self.init([RecipeMistake(path: path, place: place, message: message, hint: hint)], kind: kind)
   }
 
-  /// The sentence of a single mistake; for more, a heading and one line each.
+  /// A single mistake with its place; for more, a heading and one line each.
   package var message: String {
-    if mistakes.count == 1 { return mistakes[0].message }
+    if mistakes.count == 1 { return "\(mistakes[0].location): \(mistakes[0].message)" }
     return
       (["\(mistakes.count) mistakes in \"\(mistakes[0].path)\""]
       + mistakes.map { "  " + $0.description }).joined(separator: "\n")

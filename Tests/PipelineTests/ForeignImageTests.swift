@@ -24,23 +24,28 @@ extension EndToEnd {
       try place.program.run(["build", recipe, "--format", "json"] + options)
     }
 
+    /// As a person would see it fail.
+    private func refuse(_ recipe: String, _ options: String...) throws -> Outcome {
+      try place.program.run(["build", recipe] + options)
+    }
+
     @Test func `an image on a layout has the same layers as one on the recipe it came from`()
       throws
     {
       try layout("plain")
       try layout("gzipped", compressed: "gzip")
-      let own = try place.build(try place.recipe("own", Self.step))
-      #expect(own["steps_run"] == .integer(1))
+      _ = try place.build(try place.recipe("own", Self.step))
       let wanted = try place.layers(of: "own")
+      // A store that knows none of the layers.
+      let store = place.directory + "/fresh"
       for name in ["plain", "gzipped"] {
         let recipe = try place.recipe(name, from: "oci:./\(name):base", Self.step)
-        let built = try build(recipe)
+        let built = try build(recipe, "--store", store)
         let image = try #require(try built.items("builds").first)
-        #expect(built.error.contains("are taken as they are, without the seal check"))
         #expect(image["steps_run"] == .integer(4))
-        #expect(try place.layers(of: name) == wanted)
-        #expect(try place.build(recipe)["steps_run"] == .integer(0))
+        #expect(built.error.contains("are taken as they are, without the seal check"))
         #expect(try place.build(recipe, "--locked")["image"] == image["image"])
+        #expect(try place.layers(of: name) == wanted)
       }
     }
 
@@ -70,7 +75,7 @@ extension EndToEnd {
       // Another tag in the recipe is another image.
       try place.judge("umoci", "tag", "--image", "place:base", "changed")
       try place.recipe("fixed", from: "oci:./place:changed", Self.step)
-      let refused = try build(recipe, "--locked")
+      let refused = try refuse(recipe, "--locked")
       #expect(refused.status == 5 && refused.error.contains("step fixed 0 asks for"))
       #expect(try place.build(recipe)["image"] != first)
     }
@@ -78,7 +83,7 @@ extension EndToEnd {
     @Test func `without a lock --locked is refused, and nothing written`() throws {
       try layout("place")
       let recipe = try place.recipe("unlocked", from: "oci:./place:base", Self.step)
-      let refused = try build(recipe, "--locked")
+      let refused = try refuse(recipe, "--locked")
       #expect(refused.status == 5)
       #expect(!Files.exists(place.directory + "/unlocked.lock"))
     }
@@ -95,7 +100,7 @@ extension EndToEnd {
         "chmod u+w \"$1\" && printf x | dd of=\"$1\" bs=1 seek=5000 conv=notrunc status=none",
         "sh", "place/blobs/sha256/\(layer)")
       let store = place.directory + "/other"
-      let refused = try build(recipe, "--locked", "--store", store)
+      let refused = try refuse(recipe, "--locked", "--store", store)
       #expect(refused.status == 6, "\(refused.error)")
       #expect(refused.error.contains("\"layer-001\" of the image"))
       #expect(try !Files.list(store + "/inputs/sha256").contains(String(layer)))
@@ -126,8 +131,7 @@ extension EndToEnd {
       let recipe = try place.recipe(
         "apt", from: "oci:./place:base",
         "[[step]]\napt = [\"hello\"]\n[[step]]\nrun = 'hello > /opt/said; dpkg --audit'\n")
-      let image = try place.build(recipe)
-      #expect(image["steps_run"] == .integer(5))
+      _ = try place.build(recipe)
       let lock = try place.read("apt.lock")
       #expect(lock.contains("{ name = \"hello\", "))
       // The C library is in the base, so it is no input of the step.
@@ -183,13 +187,13 @@ extension EndToEnd {
       try serve("place", as: "team/base", tag: "v1")
       let server = try LoopbackServer(serving: place.directory + "/served")
       let name = "oci:127.0.0.1:\(server.port)/team/base"
-      let missing = try build(try place.recipe("missing", from: "\(name):v2", Self.step))
+      let missing = try refuse(try place.recipe("missing", from: "\(name):v2", Self.step))
       #expect(missing.status == 7, "\(missing.error)")
       #expect(missing.error.contains("step 0 of \"missing\": the image \"\(name):v2\""))
       try place.judge(
         "sh", "-ec",
         "for blob in served/v2/team/base/blobs/*; do cp $blob x; printf x >> x; mv x $blob; done")
-      let changed = try build(try place.recipe("changed", from: "\(name):v1", Self.step))
+      let changed = try refuse(try place.recipe("changed", from: "\(name):v1", Self.step))
       #expect(changed.status == 7, "\(changed.error)")
       #expect(!Files.exists(place.directory + "/changed.lock"))
       #expect(try place.store.leftovers().isEmpty)
@@ -201,13 +205,19 @@ extension EndToEnd {
     private func image(of script: String) throws {
       try place.judge("umoci", "init", "--layout", "small")
       try place.judge("umoci", "new", "--image", "small:it")
-      try place.judge("sh", "-ec", "mkdir tree; cd tree\n" + script)
-      try place.judge("umoci", "insert", "--image", "small:it", "tree", "/")
+      try place.judge(
+        "sh", "-ec",
+        """
+        mkdir tree; cd tree
+        \(script)
+        tar -cf ../tree.tar .; cd ..
+        umoci raw add-layer --image small:it tree.tar
+        """)
     }
 
     @Test func `should fail: an apt step on what is no Debian`() throws {
       try image(of: "mkdir -p etc; echo ID=other > etc/os-release")
-      let refused = try build(
+      let refused = try refuse(
         try place.recipe("other", from: "oci:./small:it", "[[step]]\napt = [\"hello\"]\n"))
       #expect(refused.status == 5, "\(refused.error)")
       #expect(
@@ -224,7 +234,7 @@ extension EndToEnd {
         echo evil > evil; tar -P --transform 's,^,../../,' -cf evil.tar evil
         umoci raw add-layer --image small:it evil.tar
         """)
-      let refused = try build(try place.recipe("evil", from: "oci:./small:it", Self.step))
+      let refused = try refuse(try place.recipe("evil", from: "oci:./small:it", Self.step))
       #expect(refused.status == 5, "\(refused.error)")
       #expect(
         refused.error.contains(
@@ -234,7 +244,7 @@ extension EndToEnd {
     }
 
     @Test func `mistakes in a reference are told with their place`() throws {
-      let said = try build(try place.recipe("short", from: "oci:debian:trixie", ""))
+      let said = try refuse(try place.recipe("short", from: "oci:debian:trixie", ""))
       #expect(said.status == 5)
       #expect(said.error.contains("short.toml:2:8"), "\(said.error)")
       #expect(said.error.contains("does not begin with the host of a registry"))

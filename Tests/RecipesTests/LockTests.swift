@@ -248,7 +248,7 @@ struct LockTests {
       try Lock.parse(
         text.replacingCharacters(in: range, with: "\(line)\n\(line)"), path: "x.lock")
     }
-    #expect(error?.message == "package \"git\" stands twice in one list")
+    #expect(error?.message == "x.lock:53:3: package \"git\" stands twice in one list")
   }
 }
 

@@ -75,7 +75,7 @@ struct RecipeChainTests {
     let error = #expect(throws: RecipeErrors.self) {
       try Self.chain([("a", "format = 1\nfrom = \"a\"\n")])
     }
-    #expect(error?.message == "\"from\" leads in a circle: a -> a")
+    #expect(error?.message == "a.toml:2:8: \"from\" leads in a circle: a -> a")
   }
 
   @Test func `a parent that is nowhere is told with where it was looked for`() throws {
@@ -84,7 +84,7 @@ struct RecipeChainTests {
     }
     #expect(
       error?.message
-        == "there is no recipe \"nowhere\", looked for in beside a.toml, /etc/hutch")
+        == "a.toml:2:8: there is no recipe \"nowhere\", looked for in beside a.toml, /etc/hutch")
     #expect(error?.path == "a.toml:2:8")
     #expect(error?.kind == .notFound)
   }
