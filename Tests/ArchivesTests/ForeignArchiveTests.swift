@@ -97,6 +97,15 @@ import Vocabulary
     #expect(try read("t.tar").map { $0.entry.guestPath } == [nil, nil])
   }
 
+  @Test func `a root by the name of a slash is the root`() throws {
+    guard present("archives-names-root", "tar") else { return }
+    try place.write("in/a", "x")
+    try place.shell("tar -P --transform=s,^in,/, -cf t.tar --no-recursion in")
+    let names = try read("t.tar").map { $0.entry }
+    #expect(names.map(\.name) == [Array("/".utf8)])
+    #expect(names.map(\.guestPath) == [.root])
+  }
+
   @Test func `limits hold for entries that nobody reads`() throws {
     guard present("archives-limits", "tar", "zstd") else { return }
     try place.shell(
