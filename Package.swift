@@ -79,8 +79,8 @@ let package = Package(
     stage(
       "Commands",
       [
-        "Vocabulary", "Host", "Inputs", "Layers", "Building", "Catalog", "Workspaces", "Pipeline",
-        arguments,
+        "Vocabulary", "Host", "Recipes", "Inputs", "Layers", "Building", "Catalog", "Workspaces",
+        "Launch", "Pipeline", arguments,
       ]),
     .executableTarget(name: "hutch", dependencies: ["Commands"], swiftSettings: strict),
 

@@ -11,6 +11,8 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -184,6 +186,49 @@ int32_t hutch_unix_connect(const char *path) {
     return result;
   }
   return fd;
+}
+
+int32_t hutch_tcp_connect(const uint8_t *address, size_t size, uint16_t port) {
+  struct sockaddr_storage storage;
+  memset(&storage, 0, sizeof storage);
+  socklen_t length;
+  if (size == 4) {
+    struct sockaddr_in *in = (struct sockaddr_in *)&storage;
+    in->sin_family = AF_INET;
+    in->sin_port = htons(port);
+    memcpy(&in->sin_addr, address, 4);
+    length = sizeof *in;
+  } else if (size == 16) {
+    struct sockaddr_in6 *in = (struct sockaddr_in6 *)&storage;
+    in->sin6_family = AF_INET6;
+    in->sin6_port = htons(port);
+    memcpy(&in->sin6_addr, address, 16);
+    length = sizeof *in;
+  } else {
+    return -EINVAL;
+  }
+  int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return -errno;
+  int on = 1;
+  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (connect(fd, (struct sockaddr *)&storage, length) < 0 && errno != EINPROGRESS) {
+    int error = errno;
+    close(fd);
+    return -error;
+  }
+  return fd;
+}
+
+int32_t hutch_socket_error(int32_t descriptor) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size) < 0) return errno;
+  return error;
+}
+
+int32_t hutch_shutdown_write(int32_t descriptor) {
+  return shutdown(descriptor, SHUT_WR) < 0 ? -errno : 0;
 }
 
 int32_t hutch_accept(int32_t listener) {

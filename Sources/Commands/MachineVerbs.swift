@@ -1,6 +1,8 @@
 internal import ArgumentParser
 internal import Catalog
+internal import Launch
 internal import Pipeline
+internal import Recipes
 internal import Vocabulary
 
 /// The shape of a new VM.
@@ -8,12 +10,31 @@ struct MachineOptions: ParsableArguments {
   @Option(help: "Processors.") var cpus: Int?
   @Option(help: "Memory, such as 2G.") var memory: ByteCount?
   @Option(help: "Size of the disk as the VM sees it, such as 100G.") var disk: ByteCount?
+  @Option(help: "What the VM reaches: nothing, or what is allowed; else as the recipe says.")
+  var network: NetworkMode?
+  @Option(
+    help: ArgumentHelp(
+      "A name that the VM may reach besides: [*.]NAME[:PORT][@private], @apt, @pip or @npm.",
+      valueName: "name"))
+  var allow: [String] = []
 
-  var wishes: MachineWishes { MachineWishes(cpus: cpus, memory: memory, disk: disk) }
+  var wishes: MachineWishes {
+    MachineWishes(
+      cpus: cpus, memory: memory, disk: disk, network: network.map { $0 == NetworkMode.none ? NetworkSettings.Mode.none : .allow },
+      allow: allow)
+  }
 
   func validate() throws {
     if let cpus, !(1...255).contains(cpus) {
       throw ValidationError("--cpus takes a number from 1 to 255")
+    }
+    for entry in allow where !Names.isNetworkTarget(entry) {
+      throw ValidationError(
+        "--allow takes a name such as api.example.com, *.example.com:8443 or @apt, not \"\(entry)\""
+      )
+    }
+    if network == NetworkMode.none, !allow.isEmpty {
+      throw ValidationError("--allow and --network none exclude each other")
     }
     if let memory, memory < .mebibytes(64) {
       throw ValidationError("--memory takes 64M or more")
@@ -22,6 +43,10 @@ struct MachineOptions: ParsableArguments {
       throw ValidationError("--disk takes 64G or more: the file systems of images are that large")
     }
   }
+}
+
+enum NetworkMode: String, ExpressibleByArgument, CaseIterable {
+  case none, allow
 }
 
 struct CloneVerb: ParsableCommand {
@@ -144,15 +169,67 @@ struct RemoveVerb: ParsableCommand {
 
 struct LogsVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "logs", abstract: "Print the console of a VM: the last of what its kernel said.")
+    commandName: "logs",
+    abstract: "Print the console of a VM: the last of what its kernel said.",
+    discussion: """
+      With --network it prints what the VM reached and what it did not: the last half MiB of it. A \
+      line without a port is a name whose address was asked for.
+      """)
 
   @OptionGroup var common: CommonOptions
+  @OptionGroup var output: FormatOption
   @Argument(help: "A VM.") var name: String
+  @Flag(help: "The connections of the VM instead.") var network = false
+  @Flag(help: "What it was denied, as lines for `allow` in a recipe; with --network.")
+  var denied = false
+
+  func validate() throws {
+    if denied, !network { throw ValidationError("--denied belongs to --network") }
+    if output.format == .json, !network {
+      throw ValidationError("--format json belongs to --network: a console is text")
+    }
+  }
 
   func run() throws {
-    var text = String(decoding: try common.session().console(of: name), as: UTF8.self)
+    let session = try common.session()
+    if network { return printNetwork(try session.networkEvents(of: name)) }
+    var text = String(decoding: try session.console(of: name), as: UTF8.self)
     if text.utf8.last != UInt8(ascii: "\n") { text += "\n" }
     // A guest may print what moves the cursor or sets the title of the reader's terminal.
     Output.write(ProgressDisplay.cleanLines(text))
+  }
+
+  private func printNetwork(_ events: [NetworkEvent]) {
+    guard denied else { return Listing.network(events).print(as: output.format) }
+    let missed = events.filter { $0.verdict == .denied }
+    if output.format == .json { return Listing.network(missed).print(as: .json) }
+    var seen: Set<String> = []
+    for event in missed {
+      let isUsual = [0, 80, 443].contains(event.port)
+      let entry = isUsual ? event.name : "\(event.name):\(event.port)"
+      if seen.insert(entry).inserted { Output.line("\"\(entry)\",") }
+    }
+  }
+}
+
+extension Listing {
+  /// What a VM reached and what it did not.
+  static func network(_ events: [NetworkEvent]) -> Listing {
+    var listing = Listing(
+      kind: "connections",
+      columns: [
+        Column("TIME"), Column("VERDICT"), Column("NAME"), Column("PORT", alignsRight: true),
+        Column("ADDRESS"), Column("SENT", alignsRight: true), Column("GOT", alignsRight: true),
+        Column(""),
+      ], nothing: "no connections; names that are looked up and allowed are not listed")
+    for event in events {
+      listing.add(
+        [
+          event.time.rfc3339, event.verdict.rawValue, ProgressDisplay.clean(event.name),
+          event.port == 0 ? "" : "\(event.port)", event.address ?? "", "\(event.sent)",
+          "\(event.received)", event.reason ?? "",
+        ], event.json.object ?? [:])
+    }
+    return listing
   }
 }

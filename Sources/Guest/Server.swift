@@ -15,6 +15,8 @@ final class Server {
   /// The highest stream number that the host has used.
   private var highest: UInt32 = 0
   private var shutdown: Shutdown?
+  /// Once the host wanted one.
+  private var network: Network?
   /// Who comes first when the streams port has little room.
   private var turn = 0
 
@@ -67,6 +69,8 @@ final class Server {
     case port(Port)
     case input(Session)
     case output(Session, Int)
+    case connections(Network)
+    case questions(Network)
   }
 
   private func step() throws(GuestProtocolError) {
@@ -83,6 +87,10 @@ final class Server {
     for port in [control, streams] {
       let mayRead = port === streams || control.queued < Server.controlQueueLimit
       add(port.descriptor, (mayRead ? readable : 0) | (port.queued > 0 ? writable : 0), .port(port))
+    }
+    if let network {
+      add(network.questionsToPoll, readable, .questions(network))
+      if shutdown == nil { add(network.connectionsToPoll, readable, .connections(network)) }
     }
     let hasRoom = streams.queued < Server.streamsQueueLimit
     turn = sessions.isEmpty ? 0 : (turn + 1) % sessions.count
@@ -130,6 +138,9 @@ final class Server {
       if !isThere { hostIsAway(port) }
     case .input(let session):
       if session.inputToPoll >= 0 { session.writeInput(self) }
+    case .connections(let network):
+      if let session = network.accept(self) { sessions.append(session) }
+    case .questions(let network): network.answerQuestions(self)
     case .output(let session, let index):
       guard streams.queued < Server.streamsQueueLimit, session.outputToPoll(index) >= 0 else {
         return
@@ -193,7 +204,11 @@ final class Server {
     case .credit(let channel, let bytes): try session(frame.stream)?.grant(channel, bytes)
     case .signal(let number): session(frame.stream)?.signal(Int32(number))
     case .resize(let size): session(frame.stream)?.resize(size)
-    case .reset: session(frame.stream)?.reset(self)
+    case .reset:
+      session(frame.stream)?.reset(self)
+      if network?.forget(frame.stream) == true {
+        control.send(Message.reset.encoded(stream: frame.stream))
+      }
     default:
       try claim(frame)
       answer(message, frame.stream)
@@ -214,6 +229,7 @@ final class Server {
     nonce = greeting.nonce
     for session in sessions { session.reset(self) }
     sessions = []
+    network?.forgetAll()
     highest = 0
     assembler = OpenAssembler()
     control.send(hello(nonce))
@@ -223,6 +239,10 @@ final class Server {
     do throws(StartFailure) {
       guard sessions.count < Server.sessionLimit, shutdown == nil else {
         throw StartFailure(.noResources, shutdown == nil ? "too many streams" : "shutting down")
+      }
+      if request.kind == .connection {
+        guard let network else { throw StartFailure(.invalid, "the network is not up") }
+        return network.await(stream)
       }
       let session = try Session.start(request, stream: stream, defaultUser: arguments.user)
       sessions.append(session)
@@ -245,7 +265,12 @@ final class Server {
       return
     }
     do throws(SystemError) {
-      try Requests.carryOut(request)
+      if case .network(let allowed) = request {
+        let entries = allowed.compactMap { AllowedHost($0) }
+        if let network { network.allow(entries) } else { network = try Network(entries) }
+      } else {
+        try Requests.carryOut(request)
+      }
       control.send(Message.done([]).encoded(stream: stream))
     } catch {
       let failure = GuestFailure(
@@ -255,5 +280,5 @@ final class Server {
   }
 
   /// Whether any command still runs.
-  var isBusy: Bool { sessions.contains { $0.exit == nil } }
+  var isBusy: Bool { sessions.contains { $0.isBusy } }
 }

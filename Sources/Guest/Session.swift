@@ -1,8 +1,17 @@
 import CGuest
 import GuestProtocol
 
-/// One stream: a process group, its input and its two outputs.
+/// One stream: a process group, its input and its two outputs, or a connection.
 final class Session {
+  /// What is at the other end of the descriptors.
+  enum Form {
+    case pipes
+    /// Input and output are one descriptor.
+    case terminal
+    /// The same, and each direction ends by itself.
+    case socket
+  }
+
   /// One output channel.
   struct Output {
     let channel: GuestChannel
@@ -14,9 +23,11 @@ final class Session {
   }
 
   let stream: UInt32
-  /// Leads its process group.
+  /// Leads its process group; -1 for a connection.
   let pid: Int32
-  let isTerminal: Bool
+  let form: Form
+  /// Closed when both directions have ended; -1 where there is none.
+  private var socket: Int32 = -1
   private let cgroup: String?
   /// Write end of standard input; -1 once closed. A terminal's is its output too.
   private var input: Int32
@@ -40,10 +51,25 @@ final class Session {
     self.pid = pid
     self.input = input
     self.cgroup = cgroup
-    isTerminal = error == nil
+    form = error == nil ? .terminal : .pipes
     outputs = [Output(channel: .standardOutput, descriptor: output)]
     if let error { outputs.append(Output(channel: .standardError, descriptor: error)) }
   }
+
+  /// A connection that a program has made.
+  init(stream: UInt32, socket: Int32) {
+    self.stream = stream
+    self.socket = socket
+    pid = -1
+    cgroup = nil
+    form = .socket
+    input = socket
+    outputs = [Output(channel: .standardOutput, descriptor: socket)]
+  }
+
+  var isTerminal: Bool { form == .terminal }
+  /// Whether a command of somebody's still runs.
+  var isBusy: Bool { exit == nil && form != .socket }
 
   // MARK: Input
 
@@ -102,7 +128,11 @@ final class Session {
     inputBuffer = []
     inputStart = 0
     guard input >= 0 else { return }
-    if !isTerminal { _ = guest_close(input) }
+    switch form {
+    case .pipes: _ = guest_close(input)
+    case .terminal: break
+    case .socket: _ = guest_shutdown_write(input)
+    }
     input = -1
   }
 
@@ -141,10 +171,19 @@ final class Session {
     server.streams.send(frame)
   }
 
+  /// Sends bytes of our own before what is read; well within a window that nothing was sent in.
+  func say(_ bytes: [UInt8], _ server: Server) {
+    outputs[0].window.consume(bytes.count)
+    server.streams.send(
+      Frame.header(
+        stream: stream, type: .data, channel: GuestChannel.standardOutput.rawValue,
+        length: bytes.count) + bytes)
+  }
+
   private func endOutput(_ index: Int, _ server: Server) {
     let output = outputs[index]
     guard output.descriptor >= 0 else { return }
-    _ = guest_close(output.descriptor)
+    if form != .socket { _ = guest_close(output.descriptor) }
     outputs[index].descriptor = -1
     if isTerminal { input = -1 }
     if !isReset { server.streams.send(Message.end(output.channel).encoded(stream: stream)) }
@@ -169,7 +208,7 @@ final class Session {
   // MARK: Life
 
   func signal(_ number: Int32) {
-    if exit == nil { _ = guest_signal_group(pid, number) }
+    if exit == nil, form != .socket { _ = guest_signal_group(pid, number) }
   }
 
   func resize(_ size: TerminalSize) {
@@ -183,6 +222,7 @@ final class Session {
     signal(9)
     if let cgroup { try? writeFile(cgroup + "/cgroup.kill", [UInt8(ascii: "1")]) }
     for index in outputs.indices { endOutput(index, server) }
+    if socket >= 0 { _ = guest_reset_on_close(socket) }
     closeInput()
   }
 
@@ -204,12 +244,16 @@ final class Session {
 
   /// Says how it ended once all output is out. True if the stream is over.
   func finishIfDone(_ server: Server, _ now: UInt64) -> Bool {
+    if form == .socket, exit == nil, input < 0, outputs.allSatisfy({ $0.descriptor < 0 }) {
+      exit = .exited(0)
+    }
     guard let exit else { return false }
     if let patience = patience(now), patience == 0 {
       for index in outputs.indices { endOutput(index, server) }
     }
     guard outputs.allSatisfy({ $0.descriptor < 0 }) else { return false }
     closeInput()
+    if socket >= 0 { _ = guest_close(socket) }
     server.control.send((isReset ? Message.reset : .exit(exit)).encoded(stream: stream))
     if let cgroup { _ = unsafe guest_rmdir(cgroup) }
     return true

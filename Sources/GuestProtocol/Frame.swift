@@ -81,6 +81,9 @@ package enum FrameType: UInt8, Sendable, CaseIterable {
   case resize = 0x34
   case reset = 0x35
 
+  /// Skipped by guests that know of no network: they have none then.
+  case network = 0x80
+
   /// First of the types that an older reader skips.
   package static let firstIgnorable: UInt8 = 0x80
 }

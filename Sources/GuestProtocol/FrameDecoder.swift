@@ -92,7 +92,7 @@ extension FrameType {
     switch self {
     case .ready, .fatal, .started, .done, .failed, .exit: .guest
     case .openPart, .open, .setTime, .setIdentity, .mount, .freeze, .thaw, .shutdown, .signal,
-      .resize:
+      .resize, .network:
       .host
     case .hello, .ping, .pong, .data, .end, .credit, .reset: nil
     }
@@ -120,7 +120,7 @@ extension FrameType {
     case .done: 0...256
     case .setIdentity, .mount: 8...UInt32(16 << 10)
     case .openPart, .data: 1...UInt32(GuestProtocolLimits.payload)
-    case .open: 0...UInt32(GuestProtocolLimits.payload)
+    case .open, .network: 0...UInt32(GuestProtocolLimits.payload)
     }
   }
 

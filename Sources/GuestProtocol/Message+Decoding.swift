@@ -47,6 +47,10 @@ extension Message {
       return .setTime(seconds: seconds, nanoseconds: nanoseconds)
     case .setIdentity: return .setIdentity(try identity(&reader))
     case .mount: return .mount(try mount(&reader))
+    case .network:
+      var allowed: [[UInt8]] = []
+      while !reader.isAtEnd { allowed.append(try reader.name("entry", limit: 512)) }
+      return .network(allowed: allowed)
     case .freeze: return .freeze
     case .thaw: return .thaw
     case .shutdown:

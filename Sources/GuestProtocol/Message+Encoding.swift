@@ -56,6 +56,7 @@ extension Message {
     case .signal: .signal
     case .resize: .resize
     case .reset: .reset
+    case .network: .network
     }
   }
 
@@ -105,6 +106,7 @@ extension Message {
       case .shutdown(let kind, let grace):
         writer.write(kind.rawValue)
         writer.write(grace)
+      case .network(let allowed): for entry in allowed { writer.write(counted: entry) }
       case .started(let pid): writer.write(pid)
       case .done(let bytes): writer.write(raw: bytes)
       case .failed(let failure):

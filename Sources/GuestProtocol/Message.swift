@@ -154,6 +154,10 @@ package enum Message: Sendable, Equatable {
   /// TERM, `graceMilliseconds` to end, KILL, sync, read-only, off.
   case shutdown(ShutdownKind, graceMilliseconds: UInt32)
 
+  /// Brings the VM's network up: names of the allowlist (`AllowedHost`) resolve, and connections to
+  /// them are carried over streams of the kind `connection`.
+  case network(allowed: [[UInt8]])
+
   case started(pid: UInt32)
   /// A request other than `open` is carried out. The bytes depend on the request.
   case done([UInt8])

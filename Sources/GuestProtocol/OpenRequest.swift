@@ -6,6 +6,10 @@ package enum OpenKind: UInt8, Sendable, CaseIterable {
   case unpack = 2
   /// Packs `directory` as a tar stream onto standard output.
   case pack = 3
+  /// Waits for a connection that a program in the VM makes to an allowed name. `started` says that
+  /// there is one; its bytes travel on standard output and input, after one line of the guest's
+  /// (`ConnectionLine`). Nothing travels on standard error.
+  case connection = 4
 }
 
 /// Rows and columns of a terminal.
@@ -144,8 +148,13 @@ extension OpenRequest {
     }
     guard let kind else { throw reader.malformed("kind") }
     self.kind = kind
-    let complete = kind == .exec ? !(arguments.first ?? []).isEmpty : !directory.isEmpty
-    guard complete else { throw reader.malformed(kind == .exec ? "argument" : "directory") }
+    switch kind {
+    case .exec:
+      guard arguments.first?.isEmpty == false else { throw reader.malformed("argument") }
+    case .unpack, .pack:
+      guard !directory.isEmpty else { throw reader.malformed("directory") }
+    case .connection: break
+    }
   }
 
   private static func withoutNul(

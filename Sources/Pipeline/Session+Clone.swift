@@ -1,5 +1,6 @@
 package import Catalog
 internal import Host
+package import Recipes
 package import Vocabulary
 
 /// What a new VM should be like; `nil` means as the image's recipe has it.
@@ -7,11 +8,19 @@ package struct MachineWishes: Sendable, Hashable {
   package var cpus: Int?
   package var memory: ByteCount?
   package var disk: ByteCount?
+  package var network: NetworkSettings.Mode?
+  /// What it may reach besides.
+  package var allow: [String]
 
-  package init(cpus: Int? = nil, memory: ByteCount? = nil, disk: ByteCount? = nil) {
+  package init(
+    cpus: Int? = nil, memory: ByteCount? = nil, disk: ByteCount? = nil,
+    network: NetworkSettings.Mode? = nil, allow: [String] = []
+  ) {
     self.cpus = cpus
     self.memory = memory
     self.disk = disk
+    self.network = network
+    self.allow = allow
   }
 }
 
@@ -74,6 +83,7 @@ extension Session {
     _ request: CloneRequest, _ ready: ReadyImage, besides taken: Set<String>
   ) -> [NewVM] {
     let machine = machineSize(of: ready, request.machine)
+    let detail = JSON.object(networkDetails(request.machine)).description
     var names = taken
     return (0..<request.count).map { index in
       let name: String
@@ -82,10 +92,12 @@ extension Session {
       } else {
         name = freshName(image: request.image, taken: &names)
       }
-      return NewVM(
+      var vm = NewVM(
         name: name, image: ready.image.id, disk: ready.disk.key, boot: ready.boot.key,
         diskSize: machine.disk, seed: Randomness.bytes(32), ephemeral: false, cpus: machine.cpus,
         memory: machine.memory)
+      vm.detail = detail
+      return vm
     }
   }
 

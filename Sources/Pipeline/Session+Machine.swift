@@ -40,8 +40,7 @@ extension Session {
     let socket = runtime.socket(of: vm.name)
     let description = VMDescription(vm, socket: socket, kernelRelease: bundle.kernelRelease)
     try Files.write(folder + "/vm.json", Array(description.json.indented.utf8))
-    let machine = try VirtualMachine.boot(
-      .init(
+    var launch = Launch(
         machine: MachineConfiguration(
           cpus: vm.cpus, memory: vm.memory, accelerator: verdict.accelerator,
           kernel: bundle.kernel, initrd: bundle.initrd,
@@ -51,7 +50,11 @@ extension Session {
           disks: [DiskChain(files: files, flushes: !vm.ephemeral)]),
         emulator: verdict.emulator,
         identity: MachineIdentity.make(hostname: vm.name, seed: vm.seed),
-        consoleLog: folder + "/console.log"))
+        consoleLog: folder + "/console.log")
+    if let policy = networkPolicy(of: vm, configuration) {
+      launch.network = (policy, layout.networkLog(of: vm.name))
+    }
+    let machine = try VirtualMachine.boot(launch)
     try catalog.setState(vm.name, .running, detail: description.detail.description)
     return RunningMachine(
       machine: machine, supervisor: try Supervisor(machine, socket: socket))

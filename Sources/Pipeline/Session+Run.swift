@@ -98,6 +98,7 @@ extension Session {
     if workspace == nil { timings.add(boot: running.machine.timings) }
     timings.add(command: times, ready: running.machine.timings.ready)
     report(failure: outcome)
+    report(network: running.machine.network)
     if request.keeps { fate = .keep }
     if let workspace, let sent {
       // From here on there may be work in the VM that must not get lost.
@@ -126,9 +127,8 @@ extension Session {
         name: name, image: ready.image.id, disk: ready.disk.key, boot: ready.boot.key,
         diskSize: size.disk, seed: Randomness.bytes(32), ephemeral: true, cpus: size.cpus,
         memory: size.memory)
-      if let workspace {
-        new.detail = JSON.object(workspace.details).description
-      }
+      new.detail =
+        JSON.object(networkDetails(request.machine)).merging(workspace?.details ?? [:]).description
       do {
         try catalog.createVM(new, supervisor: lease)
         return try catalog.vm(named: name)

@@ -119,6 +119,14 @@ package struct ImageConfiguration: Sendable, Hashable {
       history: history.count == layers.count ? history : [])
   }
 
+  /// What its recipe says of the network; `nil` if it says nothing.
+  package var network: NetworkSettings? {
+    guard let mode = labels["hutch.network.mode"].flatMap(NetworkSettings.Mode.init(rawValue:))
+    else { return nil }
+    let allow = labels["hutch.network.allow"] ?? ""
+    return NetworkSettings(mode: mode, allow: allow.split(separator: " ").map { String($0) })
+  }
+
   private static func labels(of network: NetworkSettings?) -> [String: String] {
     guard let network else { return [:] }
     var labels = ["hutch.network.mode": network.mode.rawValue]

@@ -158,6 +158,11 @@ package struct NetworkSettings: Sendable, Hashable {
   package let mode: Mode
   /// Sorted, each once: `@apt`, `@pip`, `@npm`, `[*.]host[:port][@private]`.
   package let allow: [String]
+
+  package init(mode: Mode, allow: [String]) {
+    self.mode = mode
+    self.allow = allow
+  }
 }
 
 /// `[agent]`: what an agent's image says of the agent.

@@ -122,6 +122,7 @@ enum Sample {
             source: bytes("/dev/vdb"), target: bytes("/opt/x"), type: bytes("ext4"),
             options: bytes("noload"), readOnly: true)), .host
       ),
+      (.network(allowed: [bytes("*.example.org:8443"), bytes("a.example")]), .host),
       (.freeze, .host), (.thaw, .host), (.shutdown(.powerOff, graceMilliseconds: 3000), .host),
       (.started(pid: 12), .guest), (.done([0]), .guest),
       (.failed(GuestFailure(.notFound, errno: 2, text: bytes("no"))), .guest),

@@ -97,6 +97,24 @@ int32_t guest_has_children(void);
 int32_t guest_signal_group(int32_t pid, int32_t signal);
 int32_t guest_signal_init(int32_t reboot);
 
+// --- network (network.c): IPv4, addresses and ports as numbers -----------------------------------
+
+// Puts an address and its prefix on the loopback interface.
+int32_t guest_add_address(uint32_t address, uint32_t mask);
+// A socket that does not block; one of streams listens.
+int32_t guest_bind(int32_t is_stream, uint32_t address, uint16_t port);
+// The connection, and where it was made to.
+int32_t guest_accept(int32_t listener, uint32_t *address, uint16_t *port);
+int32_t guest_shutdown_write(int32_t descriptor);
+int32_t guest_reset_on_close(int32_t descriptor);
+// The length of the message, which may be more than the size.
+int64_t guest_receive(int32_t descriptor, uint8_t *buffer, size_t size, uint8_t sender[16]);
+int64_t guest_send_to(int32_t descriptor, const uint8_t *buffer, size_t size,
+                      const uint8_t sender[16]);
+// All connections to the prefix, whatever the port, come to the listener for as long as the
+// returned descriptor is open.
+int32_t guest_steer(int32_t listener, uint32_t prefix, uint32_t mask);
+
 // --- trees (tree.c) ----------------------------------------------------------------------------
 
 enum { GUEST_REGULAR = 0, GUEST_DIRECTORY, GUEST_SYMLINK, GUEST_OTHER };

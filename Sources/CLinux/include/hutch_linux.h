@@ -98,6 +98,12 @@ int32_t hutch_unix_connect(const char *path);
 int32_t hutch_accept(int32_t listener);
 // Whose process the other end was when it connected, or when it began to listen.
 int32_t hutch_peer_user(int32_t descriptor, uint32_t *uid);
+// A TCP connection that is under way: the descriptor is writable once it is made or has failed.
+// address: 4 or 16 bytes in network order.
+int32_t hutch_tcp_connect(const uint8_t *address, size_t size, uint16_t port);
+// What became of it: 0 or the errno.
+int32_t hutch_socket_error(int32_t descriptor);
+int32_t hutch_shutdown_write(int32_t descriptor);
 uint32_t hutch_umask(uint32_t mask);
 // Only sensible in a mount namespace of our own.
 int32_t hutch_mount(const char *source, const char *target, const char *type, uint64_t flags,

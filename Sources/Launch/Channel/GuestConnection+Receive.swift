@@ -86,6 +86,7 @@ extension StreamState {
       try output.receive(bytes.count, stream: stream, channel: .standardOutput)
       return .data(.standardOutput, bytes)
     case .data(.standardError, let bytes):
+      guard form == .command else { throw misbehaved("an error of a connection") }
       guard !errorEnded else { throw misbehaved("data after the end") }
       try error.receive(bytes.count, stream: stream, channel: .standardError)
       return .data(.standardError, bytes)

@@ -54,7 +54,7 @@ package final class GuestConnection {
   package var streamCount: Int { states.count }
   package func isAlive(_ stream: UInt32) -> Bool { states[stream] != nil }
   /// How many of them are commands.
-  package var sessionCount: Int { states.values.count { $0.isOpen } }
+  package var sessionCount: Int { states.values.count { $0.form == .command } }
   /// How many bytes of streams wait to be taken by the guest.
   package var backlog: Int { streamsQueue.count }
   /// The same of everything else.
@@ -131,23 +131,19 @@ package final class GuestConnection {
   package func request(_ message: Message, endpoint: any StreamEndpoint) throws -> UInt32 {
     if let failure { throw failure }
     guard !isClosed else { throw LaunchError.channelClosed }
-    var isOpen = false
-    if case .open = message { isOpen = true }
+    let form = StreamState.Form(message)
     guard controlQueue.count < Self.controlLimit / 2, lastStream < UInt32.max,
-      isOpen ? budget.reserve(channels: Self.channels) : states.count < 4096
+      form != .request || states.count < 4096, budget.reserve(channels: form.channels)
     else { throw LaunchError.tooManyStreams }
     lastStream += 1
-    states[lastStream] = StreamState(endpoint: endpoint, isOpen: isOpen)
+    states[lastStream] = StreamState(endpoint: endpoint, form: form)
     controlQueue.append(message.encoded(stream: lastStream))
     return lastStream
   }
 
-  /// What a stream can make us hold: two outputs, and the input that the guest does not take.
-  static let channels = 3
-
   func finish(_ stream: UInt32) {
     guard let state = states.removeValue(forKey: stream) else { return }
-    if state.isOpen { budget.release(channels: Self.channels) }
+    budget.release(channels: state.form.channels)
   }
 
   package func signal(_ number: UInt32, _ stream: UInt32) {

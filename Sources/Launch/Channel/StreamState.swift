@@ -24,8 +24,34 @@ package protocol StreamEndpoint: AnyObject {
 /// The rules of one stream, as seen by the host.
 struct StreamState {
   let endpoint: any StreamEndpoint
+  let form: Form
   /// An `open`; else a request that is answered by `done` or `failed`.
-  let isOpen: Bool
+  var isOpen: Bool { form != .request }
+
+  enum Form {
+    case request
+    case command
+    case connection
+
+    init(_ message: Message) {
+      guard case .open(let request) = message else {
+        self = .request
+        return
+      }
+      self = request.kind == .connection ? .connection : .command
+    }
+
+    /// The windows that it can make us hold: two outputs, and the input that the guest does not
+    /// take. On a connection nothing comes but its bytes, and input waits in the kernel.
+    var channels: Int {
+      switch self {
+      case .request: 0
+      case .command: 3
+      case .connection: 1
+      }
+    }
+  }
+
   var isStarted = false
   var input = SendWindow()
   var output = ReceiveWindow()

@@ -9,6 +9,8 @@ package struct Launch {
   package var identity: GuestIdentity?
   /// Where the console goes; nowhere if `nil`.
   package var consoleLog: String?
+  /// What the VM reaches, and where that is written down; no network if `nil`.
+  package var network: (policy: NetworkPolicy, log: String)?
   /// How long the guest may take to greet.
   package var helloSeconds: Int
 
@@ -40,6 +42,8 @@ package final class VirtualMachine: GuestLink {
   private static let readySeconds = 60
   package internal(set) var timings = LaunchTimings()
   private let settling = Settling()
+  /// The way out, if there is one.
+  package private(set) var network: NetworkGate?
   /// The way down, once somebody asked for it.
   var ladder: ShutdownLadder?
 
@@ -66,6 +70,9 @@ package final class VirtualMachine: GuestLink {
       let (seconds, nanoseconds) = Clock.wall()
       _ = try connection.request(
         .setTime(seconds: seconds, nanoseconds: nanoseconds), endpoint: vm.settling)
+      if let (policy, log) = launch.network {
+        vm.network = try NetworkGate(connection, policy, log: NetworkLog(path: log))
+      }
       return vm
     } catch {
       emulator.process.terminate(graceMilliseconds: 0)
@@ -120,6 +127,7 @@ package final class VirtualMachine: GuestLink {
   // MARK: The loop
 
   package func watch(_ set: inout PollSet) {
+    network?.watch(&set)
     connection.watch(&set)
     monitor.watch(&set)
     if !consoleEnded { set.watch(console.raw, .reading) { [self] in try readConsole() } }

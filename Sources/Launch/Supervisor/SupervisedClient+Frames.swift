@@ -8,6 +8,10 @@ extension SupervisedClient {
   func handle(_ frame: Frame) throws {
     if frame.type == .openPart || frame.type == .open {
       guard let request = try assembler.take(frame) else { return }
+      guard request.kind != .connection else {
+        try claim(frame.stream)
+        return refuse(frame.stream, .unsupported, "connections are the supervisor's")
+      }
       return try ask(.open(request), frame.stream)
     }
     let message = try Message(frame)
@@ -28,7 +32,7 @@ extension SupervisedClient {
     case .freeze:
       owesThaw = true
       try ask(message, frame.stream)
-    case .setIdentity, .shutdown:
+    case .setIdentity, .network, .shutdown:
       try claim(frame.stream)
       refuse(frame.stream, .unsupported, "that is the supervisor's to say")
     default: break

@@ -175,11 +175,11 @@ final class SupervisorBudget {
   private var windows = WindowBudget()
 
   /// Takes the windows of a stream; false if there is no room.
-  func reserve() -> Bool { windows.reserve(channels: GuestConnection.channels) }
+  func reserve() -> Bool { windows.reserve(channels: StreamState.Form.command.channels) }
 
   /// Always true, for use in conditions.
   func release(_ stream: SupervisedStream) -> Bool {
-    if stream.isOpen { windows.release(channels: GuestConnection.channels) }
+    if stream.isOpen { windows.release(channels: StreamState.Form.command.channels) }
     return true
   }
 }
