@@ -219,7 +219,7 @@ extension Catalog {
           (SELECT COUNT(DISTINCT holder) FROM edge JOIN image ON image.object = edge.holder
            WHERE needed = object.id),
           (SELECT recipe || ' ' || ordinal FROM step WHERE layer = object.id
-           ORDER BY built_at DESC, rowid DESC LIMIT 1),
+           ORDER BY built_at, rowid LIMIT 1),
           EXISTS (SELECT 1 FROM step WHERE layer = object.id AND impure)
         FROM object WHERE kind = 'layer' ORDER BY created_at, object.id
         """

@@ -43,6 +43,8 @@ extension Catalog {
         database, sql: "SELECT layer, recipe, ordinal FROM step ORDER BY built_at, rowid")
       while let row = try steps.next() {
         guard let layer = numbers[row[0]] else { continue }
+        // Who made it first: later ones only made the same.
+        if inventory.madeBy[layer] != nil { continue }
         inventory.madeBy[layer] = "\(row[1] as String) \(row[2] as Int64)"
       }
       return inventory
