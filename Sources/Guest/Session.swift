@@ -131,7 +131,7 @@ final class Session {
     switch form {
     case .pipes: _ = guest_close(input)
     case .terminal: break
-    case .socket: _ = guest_shutdown_write(input)
+    case .socket: if !isReset { _ = guest_shutdown_write(input) }
     }
     input = -1
   }

@@ -38,6 +38,7 @@ final class GateConnection: StreamEndpoint {
   private var programEnded = false
   private var programWantsNoMore = false
   private var serverEnded = false
+  private var hasExited = false
   /// The guest has said its last of this stream.
   private(set) var isOver = false
 
@@ -184,8 +185,18 @@ final class GateConnection: StreamEndpoint {
   }
 
   private func endIfDone() {
-    guard case .open = stage, programEnded, outgoing.isEmpty, let raw = socket?.raw else { return }
-    _ = hutch_shutdown_write(raw)
+    guard programEnded, outgoing.isEmpty else { return }
+    switch stage {
+    case .open:
+      if let raw = socket?.raw { _ = hutch_shutdown_write(raw) }
+    // What the program said before it went is still looked up and sent.
+    case .lookingUp, .connecting: return
+    case .waiting, .greeting, .over: break
+    }
+    if hasExited {
+      isOver = true
+      finish()
+    }
   }
 
   // MARK: The guest
@@ -200,7 +211,11 @@ final class GateConnection: StreamEndpoint {
       programEnded = true
       endIfDone()
     case .ended(.standardInput): programWantsNoMore = true
-    case .exited, .failed, .reset:
+    case .exited:
+      // It may be faster than the program's last bytes: it comes another way.
+      hasExited = true
+      endIfDone()
+    case .failed, .reset:
       isOver = true
       finish()
     case .ended, .credit, .done: break
