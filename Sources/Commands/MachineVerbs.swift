@@ -20,7 +20,8 @@ struct MachineOptions: ParsableArguments {
 
   var wishes: MachineWishes {
     MachineWishes(
-      cpus: cpus, memory: memory, disk: disk, network: network.map { $0 == NetworkMode.none ? NetworkSettings.Mode.none : .allow },
+      cpus: cpus, memory: memory, disk: disk,
+      network: network.map { $0 == NetworkMode.none ? NetworkSettings.Mode.none : .allow },
       allow: allow)
   }
 

@@ -41,16 +41,16 @@ extension Session {
     let description = VMDescription(vm, socket: socket, kernelRelease: bundle.kernelRelease)
     try Files.write(folder + "/vm.json", Array(description.json.indented.utf8))
     var launch = Launch(
-        machine: MachineConfiguration(
-          cpus: vm.cpus, memory: vm.memory, accelerator: verdict.accelerator,
-          kernel: bundle.kernel, initrd: bundle.initrd,
-          commandLine: KernelCommandLine(
-            mode: mode, nonce: [], user: configuration.machine.user),
-          // Nobody misses the disk of a throwaway VM after a crash of the host.
-          disks: [DiskChain(files: files, flushes: !vm.ephemeral)]),
-        emulator: verdict.emulator,
-        identity: MachineIdentity.make(hostname: vm.name, seed: vm.seed),
-        consoleLog: folder + "/console.log")
+      machine: MachineConfiguration(
+        cpus: vm.cpus, memory: vm.memory, accelerator: verdict.accelerator,
+        kernel: bundle.kernel, initrd: bundle.initrd,
+        commandLine: KernelCommandLine(
+          mode: mode, nonce: [], user: configuration.machine.user),
+        // Nobody misses the disk of a throwaway VM after a crash of the host.
+        disks: [DiskChain(files: files, flushes: !vm.ephemeral)]),
+      emulator: verdict.emulator,
+      identity: MachineIdentity.make(hostname: vm.name, seed: vm.seed),
+      consoleLog: folder + "/console.log")
     if let policy = networkPolicy(of: vm, configuration) {
       launch.network = (policy, layout.networkLog(of: vm.name))
     }

@@ -68,7 +68,12 @@ package enum Names {
     }
     if rest.hasPrefix("*.") { rest = rest.dropFirst(2) }
     guard rest.utf8.count <= 253 else { return false }
-    return rest.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
+    let labels = rest.split(separator: ".", omittingEmptySubsequences: false)
+    // What some program takes for an address is no name.
+    guard let last = labels.last, !last.utf8.allSatisfy({ 0x30...0x39 ~= $0 }),
+      !last.hasPrefix("0x")
+    else { return false }
+    return labels.allSatisfy { label in
       let bytes = Array(label.utf8)
       return 1...63 ~= bytes.count && bytes.first != UInt8(ascii: "-")
         && bytes.last != UInt8(ascii: "-")

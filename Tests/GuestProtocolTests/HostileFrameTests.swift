@@ -86,7 +86,7 @@ struct HostileFrameTests {
   }
 
   @Test func `unknown types that may be ignored are skipped`() throws {
-    let skipped = header(0x80, length: [3, 0, 0, 0]) + [1, 2, 3]
+    let skipped = header(0xF0, length: [3, 0, 0, 0]) + [1, 2, 3]
     let frames = try decode(hello + skipped + Message.ready(milliseconds: 1).encoded())
     #expect(frames.map(\.type) == [.hello, .ready])
   }
@@ -110,7 +110,7 @@ struct HostileFrameTests {
       frame(.failed, [1, 0, 0, 0, 0, 0, 5, 0, 0, 0]),
       frame(.setTime, [UInt8](repeating: 255, count: 12)),
       frame(.shutdown, [2, 0, 0, 0, 0]), frame(.fatal, [255, 255, 255, 255]),
-      frame(.open, [1, 0, 1, 0, 0, 0, 4]), frame(.open, []), frame(.open, [1, 0, 1, 0, 0, 0, 1]),
+      frame(.open, [1, 0, 1, 0, 0, 0, 5]), frame(.open, []), frame(.open, [1, 0, 1, 0, 0, 0, 1]),
       frame(.open, [9, 0, 0, 0, 0, 0]), frame(.open, [1, 0, 255, 255, 255, 255]),
       Frame(stream: 1, type: .credit, channel: 1, payload: [0, 0, 0, 0]),
       Frame(stream: 1, type: .credit, channel: 1, payload: [1, 0, 4, 0]),

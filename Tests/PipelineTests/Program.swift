@@ -53,12 +53,14 @@ struct Program: Sendable {
   }
 
   /// As `sh -c script program arguments…` with the program in `$0`, in a mount namespace in which
-  /// the script may put other things over those of the machine.
+  /// the script may put other things over those of the machine; `alone`, with a network of its own.
   func run(
-    _ arguments: [String], after script: String, milliseconds: Int = 120_000
+    _ arguments: [String], after script: String, alone: Bool = false, milliseconds: Int = 120_000
   ) throws -> Outcome {
     let shell = Command(
-      "unshare", ["--mount", "sh", "-ec", script, Self.path] + arguments, environment: environment,
+      "unshare",
+      ["--mount"] + (alone ? ["--net"] : []) + ["sh", "-ec", script, Self.path] + arguments,
+      environment: environment,
       workingDirectory: directory)
     return try Self.run(shell, milliseconds: milliseconds)
   }

@@ -25,7 +25,9 @@ package final class NetworkGate {
   /// Each is a process.
   private static let mostLookUps = 16
 
-  init(_ connection: GuestConnection, _ policy: NetworkPolicy, log: NetworkLog) throws {
+  package init(
+    _ connection: GuestConnection, _ policy: NetworkPolicy, log: NetworkLog
+  ) throws {
     self.connection = connection
     self.policy = policy
     self.log = log
@@ -34,7 +36,7 @@ package final class NetworkGate {
   }
 
   /// Before the connection to the guest is watched, because this has something to say to it.
-  func watch(_ set: inout PollSet) {
+  package func watch(_ set: inout PollSet) {
     for connection in connections { connection.check() }
     connections.removeAll(where: \.isOver)
     if setUp.answer != nil { open() }
