@@ -38,6 +38,7 @@ package enum PipelineError: Failure {
   case notCopied(String, to: String, reason: String)
   case wouldReplace(String)
   case noSecureShell(String)
+  case noCheck(String)
   case notBuilt(String)
   case damagedConfiguration(ImageID)
   case fileExists(String)
@@ -56,7 +57,7 @@ package enum PipelineError: Failure {
       .inUse
     case .lockIsStale, .badVMName, .workspaceNotADirectory, .badVariable,
       .badDirectory, .notABundle, .badSecret, .secretsMissing,
-      .notPinnable:
+      .notPinnable, .noCheck:
       .badInput
     case .noRoom, .belowFloor: .noSpace
     case .notPinned: .verificationDiffers
@@ -120,6 +121,7 @@ package enum PipelineError: Failure {
     case .notCopied(let source, let target, let reason):
       "\"\(source)\" could not be copied to \"\(target)\": \(reason)"
     case .noSecureShell(let name): "the VM \"\(name)\" has no OpenSSH server"
+    case .noCheck(let name): "the recipe \"\(name)\" has no `check`"
     case .wouldReplace(let path):
       "\"\(path)\" is in the way: a directory is neither replaced nor merged"
     case .notBuilt(let name): "the image \"\(name)\" is not built, and --no-build was given"
@@ -153,6 +155,7 @@ package enum PipelineError: Failure {
       "`hutch sync \(name)` shows it; remove the VM all the same with `hutch rm --force \(name)`"
     case .guestProgramChanged: "try again"
     case .noSecureShell: "add the package \"openssh-server\" to its recipe"
+    case .noCheck: "give it a shell script that shows that the image does what it is for"
     case .wouldReplace: "name another target, or remove it"
     case .fileExists: "give another name with --output, or remove it"
     case .notPinnable: "VMs stay until they are removed"
