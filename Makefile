@@ -4,7 +4,7 @@ STAGE := .build/stage
 HUTCH := $(STAGE)/bin/hutch
 export HUTCH_STORE ?= $(CURDIR)/cache
 
-.PHONY: all setup build demo test lint format install uninstall bench clean
+.PHONY: all setup build demo test lint format install uninstall recipes bench clean
 
 all: build
 
@@ -34,6 +34,10 @@ install: build
 uninstall:
 	rm -rf "$(DESTDIR)$(PREFIX)/bin/hutch" "$(DESTDIR)$(PREFIX)/libexec/hutch" \
 	  "$(DESTDIR)$(PREFIX)/share/hutch"
+
+# Builds and tries every recipe, and prints the table of docs/recipes.md.
+recipes: build
+	@scripts/recipes $(HUTCH)
 
 # Tables of ratios, each against the tool that a person would use instead.
 bench: build

@@ -93,6 +93,15 @@ extension Catalog {
     }
   }
 
+  /// Remembers something else of a VM; its state and its supervisor stay as they are.
+  package func setDetail(_ name: String, _ detail: String) throws(CatalogError) {
+    try write { database in
+      try database.run(
+        "UPDATE vm SET detail = ?, changed_at = ? WHERE name = ?", [detail, clock(), name])
+      guard database.changesCount > 0 else { throw CatalogError.unknownVM(name) }
+    }
+  }
+
   /// Deletes a VM and moves its folder to the trash, in one transaction. Refused while another
   /// live process supervises it. Returns what is then to be removed (`Trash.empty`).
   package func deleteVM(

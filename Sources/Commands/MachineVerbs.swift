@@ -80,7 +80,10 @@ struct CloneVerb: ParsableCommand {
 struct StartVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "start", abstract: "Start a VM in the background, with its own init system.",
-    discussion: "NAME is a VM, or an image of which one is made first.")
+    discussion: """
+      Of a VM that was made before, only what it reaches can be changed: with --network or --allow, \
+      which then say all of it that is not in the recipe.
+      """)
 
   @OptionGroup var common: CommonOptions
   @OptionGroup var machine: MachineOptions

@@ -108,6 +108,7 @@ struct ShellVerb: ParsableCommand {
     discussion: "A new VM is thrown away when the shell ends.")
 
   @OptionGroup var common: CommonOptions
+  @OptionGroup var machine: MachineOptions
   @Argument(help: ArgumentHelp("A VM or an image.", valueName: "vm-or-image"))
   var reference: String
   @Option(name: [.short, .long], help: "As whom it runs; else as the image says.")
@@ -116,8 +117,14 @@ struct ShellVerb: ParsableCommand {
   func run() throws {
     let session = try common.session()
     let command = CommandRequest(words: [], user: user)
-    if try session.isVM(reference) { throw ExitCode(try session.exec(reference, command)) }
-    throw ExitCode(try session.run(RunRequest(image: reference, command: command)).status)
+    if try session.isVM(reference) {
+      guard machine.wishes == MachineWishes() else {
+        throw ValidationError("\"\(reference)\" is a VM: it is as it was made")
+      }
+      throw ExitCode(try session.exec(reference, command))
+    }
+    let request = RunRequest(image: reference, command: command, machine: machine.wishes)
+    throw ExitCode(try session.run(request).status)
   }
 }
 

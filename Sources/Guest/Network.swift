@@ -21,6 +21,8 @@ final class Network {
   /// could fill the host's log.
   private var told: Set<[UInt8]> = []
   private static let mostTold = 1024
+  /// Those of them for which no stream was there yet.
+  private var untold: [[UInt8]] = []
 
   init(_ allowed: [AllowedHost]) throws(SystemError) {
     names = NameServer(allowed: allowed)
@@ -54,7 +56,10 @@ final class Network {
   /// -1 while the host waits for none: then they wait in the kernel.
   var connectionsToPoll: Int32 { waiting.isEmpty ? -1 : listener }
 
-  func await(_ stream: UInt32) { waiting.append(stream) }
+  func await(_ stream: UInt32, _ server: Server) {
+    waiting.append(stream)
+    if !untold.isEmpty { tell(untold.removeFirst(), on: waiting.removeLast(), server) }
+  }
 
   /// Whether the stream was one that waits.
   func forget(_ stream: UInt32) -> Bool {
@@ -112,11 +117,15 @@ final class Network {
 
   /// Lets the host's log say which names were missed.
   private func tell(_ name: [UInt8], _ server: Server) {
-    guard told.count < Network.mostTold, !told.contains(name), let stream = waiting.first else {
-      return
+    guard told.count < Network.mostTold, told.insert(name).inserted else { return }
+    if waiting.isEmpty {
+      untold.append(name)
+    } else {
+      tell(name, on: waiting.removeFirst(), server)
     }
-    told.insert(name)
-    waiting.removeFirst()
+  }
+
+  private func tell(_ name: [UInt8], on stream: UInt32, _ server: Server) {
     begin(stream, server)
     let line = ConnectionLine(port: 0, name: name).encoded
     server.streams.send(

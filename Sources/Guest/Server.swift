@@ -242,7 +242,7 @@ final class Server {
       }
       if request.kind == .connection {
         guard let network else { throw StartFailure(.invalid, "the network is not up") }
-        return network.await(stream)
+        return network.await(stream, self)
       }
       let session = try Session.start(request, stream: stream, defaultUser: arguments.user)
       sessions.append(session)
@@ -273,6 +273,8 @@ final class Server {
       }
       control.send(Message.done([]).encoded(stream: stream))
     } catch {
+      // Nobody may be waiting for the answer.
+      if case .network = request { log("no network: \(error)") }
       let failure = GuestFailure(
         .system, errno: error.errno, text: [UInt8]("\(error)".utf8))
       control.send(Message.failed(failure).encoded(stream: stream))

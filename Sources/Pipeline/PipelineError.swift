@@ -16,6 +16,7 @@ package enum PipelineError: Failure {
   case vmIsRunning(String)
   case vmIsNotRunning(String)
   case vmIsPaused(String)
+  case vmIsMade(String)
   case lockIsStale(recipe: String, reasons: [String])
   case noRoom(needed: ByteCount, free: ByteCount, collectable: ByteCount, path: String)
   case guestProgramMissing(path: String)
@@ -51,7 +52,8 @@ package enum PipelineError: Failure {
     case .step(_, let error): error.kind
     case .noSuchImage, .noSuchImageOrLayer, .noSuchRecipe, .noSuchVM, .notBuilt, .noKernel:
       .notFound
-    case .vmExists, .vmIsRunning, .vmIsNotRunning, .vmIsPaused, .workNotFetched, .storeInUse,
+    case .vmExists, .vmIsRunning, .vmIsNotRunning, .vmIsPaused, .vmIsMade, .workNotFetched,
+      .storeInUse,
       .holdsWork,
       .noWork, .fileExists, .wouldReplace:
       .inUse
@@ -88,6 +90,8 @@ package enum PipelineError: Failure {
     case .vmIsRunning(let name): "the VM \"\(name)\" is running"
     case .vmIsNotRunning(let name): "the VM \"\(name)\" is not running"
     case .vmIsPaused(let name): "the VM \"\(name)\" is paused"
+    case .vmIsMade(let name):
+      "the VM \"\(name)\" is there: its processors, memory and disk stay as they were made"
     case .lockIsStale(let recipe, let reasons):
       "the lock of \"\(recipe)\" does not fit it: \(reasons.joined(separator: "; "))"
     case .noRoom(let needed, let free, _, let path):
@@ -143,6 +147,7 @@ package enum PipelineError: Failure {
     case .noSuchVM, .vmIsNotRunning: "`hutch vms` lists them"
     case .vmExists: "choose another name, or remove it with `hutch rm`"
     case .vmIsRunning(let name): "`hutch stop \(name)` first"
+    case .vmIsMade: "make another one with `hutch clone IMAGE`"
     case .vmIsPaused(let name): "`hutch resume \(name)` first"
     case .lockIsStale: "build without --locked to complete the lock"
     case .noRoom(let needed, _, let collectable, _):

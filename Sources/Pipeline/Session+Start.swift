@@ -52,12 +52,30 @@ extension Session {
   }
 
   private func vmToStart(_ request: StartRequest) throws -> VMRecord {
-    if request.name == nil, let vm = try? knownVM(request.reference) { return vm }
+    if request.name == nil, let vm = try? knownVM(request.reference) {
+      return try changed(vm, request.machine)
+    }
     let made = try clone(
       CloneRequest(
         image: request.reference, name: request.name, machine: request.machine,
         mayBuild: request.mayBuild))
     return made[0]
+  }
+
+  /// Of a VM that is there only what it reaches can be changed, while it does not run.
+  private func changed(_ vm: VMRecord, _ wishes: MachineWishes) throws -> VMRecord {
+    var rest = wishes
+    rest.network = nil
+    rest.allow = []
+    guard rest == MachineWishes() else { throw PipelineError.vmIsMade(vm.name) }
+    let details = networkDetails(wishes)
+    if details.isEmpty || vm.supervised { return vm }
+    // A new mode without names takes back those from before.
+    var known = vm.details.object ?? [:]
+    for name in ["network", "allow"] { known[name] = nil }
+    try catalog.setDetail(
+      vm.name, JSON.object(known.merging(details) { _, new in new }).description)
+    return try catalog.vm(named: vm.name)
   }
 
   /// The hidden verb that the executable answers with `supervise`.
