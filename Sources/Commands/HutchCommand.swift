@@ -73,7 +73,10 @@ package enum Hutch {
     guard error is any Failure else {
       // Usage, --help and --version are ArgumentParser's to print; its usage status is 64.
       let status = HutchCommand.exitCode(for: error)
-      let text = HutchCommand.fullMessage(for: error)
+      var text = HutchCommand.fullMessage(for: error)
+      // As all other errors begin.
+      let mark = "Error: "
+      if text.hasPrefix(mark) { text = "hutch: " + text.dropFirst(mark.count) }
       if status.isSuccess {
         Output.line(text)
         exit(0)
