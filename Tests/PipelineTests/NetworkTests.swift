@@ -66,7 +66,8 @@ extension EndToEnd {
 
     @Test func `a VM reaches the names that it may reach, and the bytes are the same`() throws {
       let outcome = try hutch(
-        "run", "base", "--allow", "good.test", "--allow", "near.test:8000@private", "--",
+        "run", "base", "--keep", "--name", "reached", "--allow", "good.test", "--allow",
+        "near.test:8000@private", "--",
         "sh", "-ec",
         """
         curl -sS http://good.test/
@@ -85,6 +86,16 @@ extension EndToEnd {
         outcome.text == "from 11.22.33.44:80\nfrom 127.0.0.1:8000\n\(big) 50 from 11.22.33.44:80\n"
           + "from 11.22.33.44:80\n")
       #expect(!outcome.error.contains("may not reach"))
+      let events = try place.hutch("logs", "--network", "reached", "--format", "json")
+        .items("connections")
+      for verdict in ["allowed", "ended"] {
+        #expect(events.count { $0["verdict"] == .string(verdict) } == 54)
+      }
+      let received = events.reduce(0) { $0 + ($1["received_bytes"]?.integer ?? 0) }
+      #expect(received > 20_000_000 && received < 20_100_000)
+      #expect(
+        events.allSatisfy { $0["name"] != .string("near.test") || $0["port"] == .integer(8000) })
+      #expect(try place.hutch("rm", "reached").status == 0)
     }
 
     @Test(arguments: [

@@ -156,6 +156,7 @@ final class GateConnection: StreamEndpoint {
     if error != 0 { return connect(rest, instead: HostError.text(of: error)) }
     deadline = nil
     stage = .open
+    tell(.allowed, nil)
     endIfDone()
   }
 
@@ -271,7 +272,7 @@ final class GateConnection: StreamEndpoint {
   }
 
   private func finish() {
-    if case .open = stage { tell(.allowed, nil) }
+    if case .open = stage { tell(.ended, nil) }
     giveUp()
   }
 

@@ -1,15 +1,18 @@
 internal import Host
 package import Vocabulary
 
-/// One connection that a VM made, or wanted to make.
+/// What became of a connection that a VM wanted to make.
 package struct NetworkEvent: Sendable, Equatable {
   package enum Verdict: String, Sendable {
-    case allowed, denied
+    /// It was made. Said at once, so that a VM can't hide it by never ending it.
+    case allowed
+    case denied
     /// Allowed, and not reached.
     case failed
+    /// One that was made has ended; the bytes are all that it carried.
+    case ended
   }
 
-  /// When it ended.
   package var time: SourceDate
   package var verdict: Verdict
   package var name: String
