@@ -49,7 +49,7 @@ package final class LoopbackServer {
   /// does so too and knows no ranges, `busy` answers 503 at first, `endless` never ends,
   /// `elsewhere` sends on to the same path without it, `private` wants the token `let-me-in`.
   private static let script = #"""
-    use strict; use IO::Socket::INET;
+    use strict; use IO::Socket::INET; use Socket qw(MSG_PEEK);
     my ($root, $work, $port) = @ARGV;
     $SIG{PIPE} = "IGNORE"; $SIG{CHLD} = "IGNORE";
     my $server = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => $port,
@@ -58,6 +58,8 @@ package final class LoopbackServer {
     rename "$work/port.new", "$work/port";
     my %seen;
     while (my $client = $server->accept) {
+      # Who begins with TLS (RFC 8446, section 5.1) would wait long for an answer.
+      $client->recv(my $byte, 1, MSG_PEEK); next if ($byte // "") eq "\x16";
       my $first = <$client> // ""; my ($path) = $first =~ m{^(?:GET|HEAD) (\S+)};
       my $range = 0; my $ranged = ""; my $token = "";
       while (defined(my $line = <$client>)) {
