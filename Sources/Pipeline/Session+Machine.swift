@@ -54,10 +54,23 @@ extension Session {
     if let policy = networkPolicy(of: vm, configuration) {
       launch.network = (policy, layout.networkLog(of: vm.name))
     }
-    let machine = try VirtualMachine.boot(launch)
+    let machine = try bootAlive(launch)
     try catalog.setState(vm.name, .running, detail: description.detail.description)
     return RunningMachine(
       machine: machine, supervisor: try Supervisor(machine, socket: socket))
+  }
+
+  /// Boots again, once, if the kernel ends before the guest program is there: emulated processors
+  /// trip over their own timing now and then. Nothing of the disk was touched by then.
+  private func bootAlive(_ launch: Launch) throws -> VirtualMachine {
+    let machine = try VirtualMachine.boot(launch)
+    do {
+      try machine.waitUntilGreeted()
+      return machine
+    } catch LaunchError.machineEnded where !machine.connection.isGreeted {
+      report(.note("the VM's kernel ended before it was up; it is booted once more"))
+      return try VirtualMachine.boot(launch)
+    }
   }
 
   /// The row is the clone; its file can be made again until the VM first runs. A file that is

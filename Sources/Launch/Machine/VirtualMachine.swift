@@ -124,6 +124,17 @@ package final class VirtualMachine: GuestLink {
     }
   }
 
+  /// Until the guest program is there, or a signal came to us, which is then still to be heeded.
+  package func waitUntilGreeted() throws {
+    while !connection.isGreeted, Interrupt.signal == nil {
+      var set = PollSet()
+      watch(&set)
+      set.watch(Interrupt.descriptor, .reading) {}
+      try set.turn()
+      try check()
+    }
+  }
+
   // MARK: The loop
 
   package func watch(_ set: inout PollSet) {
