@@ -137,9 +137,19 @@ enum Boot {
       "mode=1777,size=50%,nr_inodes=1m")
   }
 
+  /// Keeps systemd from refusing log-ins until it is done booting (systemd-user-sessions.service(8)):
+  /// a VM is there as soon as it answers, for `ssh` as for `exec`.
+  ///
+  /// What is in `/run` goes before a file of the same name in `/usr/lib` (tmpfiles.d(5)).
+  private static func allowEarlyLogIns() {
+    _ = unsafe guest_mkdir("/run/tmpfiles.d", 0o755)
+    _ = unsafe guest_symlink("/dev/null", "/run/tmpfiles.d/systemd-nologin.conf")
+  }
+
   /// From here on this process is the helper, and PID 1 is the image's init.
   private static func handOver(_ arguments: KernelArguments) throws(SystemError) {
     mountTemporaryDirectory()
+    allowEarlyLogIns()
     let result = unsafe withTable([[UInt8]("HOME=/".utf8), [UInt8]("TERM=linux".utf8)]) {
       environment in
       unsafe guest_hand_over(arguments.initPath, environment)

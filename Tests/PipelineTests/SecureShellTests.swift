@@ -43,6 +43,19 @@ extension EndToEnd {
       #expect(refused.errorTail.contains("Host key verification failed"))
     }
 
+    @Test func `ssh gets in at every moment of the boot`() throws {
+      #expect(try place.hutch("start", "base", "--name", "early", "--cpus", "1").status == 0)
+      var state = ""
+      var logins = 0
+      while !["running\n", "degraded\n"].contains(state), logins < 100 {
+        logins += 1
+        let asked = try place.hutch("ssh", "early", "systemctl is-system-running || true")
+        try #require(asked.status == 0, "log-in \(logins): \(asked.error)")
+        state = asked.text
+      }
+      #expect(logins > 1 && logins < 100)
+    }
+
     @Test(.with("curl")) func `a server inside is reached on this machine's loopback alone`() throws
     {
       #expect(try place.hutch("start", "python", "--name", "served", "--cpus", "1").status == 0)
