@@ -54,14 +54,22 @@ extension Catalog {
   private func vms(_ numbers: Numbering, _ database: Database) throws -> [Inventory.VM] {
     let rows = try database.rows(
       """
-      SELECT name, state, unsynced, disk_size, changed_at, image, disk, boot, warm
+      SELECT name, state, unsynced, disk_size, changed_at, image, disk, boot, warm, id
       FROM vm ORDER BY name
       """)
+    var tools: [Int64: [Int32]] = [:]
+    let attached = try Row.fetchCursor(database, sql: "SELECT vm, image, disk FROM vm_tool")
+    while let row = try attached.next() {
+      for column in 1...2 {
+        if let node = numbers[row[column]] { tools[row[0], default: []].append(node) }
+      }
+    }
     return rows.compactMap { row in
       guard let state = VMState(rawValue: row[1]) else { return nil }
       return Inventory.VM(
         name: row[0], state: state, isUnsynced: row[2], diskSize: row[3], changedAt: row[4],
-        needed: (5..<9).compactMap { (row[$0] as Int64?).flatMap { numbers[$0] } })
+        needed: (5..<9).compactMap { (row[$0] as Int64?).flatMap { numbers[$0] } }
+          + (tools[row[9]] ?? []))
     }
   }
 
@@ -156,6 +164,14 @@ extension Catalog {
       try add("SELECT \(column), name FROM vm WHERE \(column) NOT NULL ORDER BY name") {
         .vm($0[1])
       }
+    }
+    for column in ["image", "disk"] {
+      try add(
+        """
+        SELECT vm_tool.\(column), vm.name FROM vm_tool JOIN vm ON vm.id = vm_tool.vm
+        ORDER BY vm.name, position
+        """
+      ) { .vm($0[1]) }
     }
     try add("SELECT object, vm || '/' || name FROM checkpoint ORDER BY vm, name") {
       .checkpoint($0[1])

@@ -159,6 +159,8 @@ extension Catalog {
         OR EXISTS (SELECT 1 FROM vm WHERE disk = ?1)
         OR EXISTS (SELECT 1 FROM vm WHERE boot = ?1)
         OR EXISTS (SELECT 1 FROM vm WHERE warm = ?1)
+        OR EXISTS (SELECT 1 FROM vm_tool WHERE image = ?1)
+        OR EXISTS (SELECT 1 FROM vm_tool WHERE disk = ?1)
         OR EXISTS (
           SELECT 1 FROM encoding JOIN manifest_blob ON manifest_blob.encoding = encoding.id
           WHERE encoding.object = ?1)

@@ -22,6 +22,8 @@ extension Catalog {
               cpus, memory, created_at, changed_at, supervisor, detail)
             VALUES (?, ?, ?, ?, ?, ?, ?, 'created', ?, ?, ?, ?, ?, ?, ?)
             """)
+        let attach = try database.makeStatement(
+          sql: "INSERT INTO vm_tool (vm, position, name, image, disk) VALUES (?, ?, ?, ?, ?)")
         let now = clock()
         for vm in vms[start..<min(start + 256, vms.count)] {
           guard Self.isName(vm.name) else { throw CatalogError.badName(vm.name) }
@@ -35,6 +37,12 @@ extension Catalog {
             where error.extendedResultCode == .SQLITE_CONSTRAINT_UNIQUE
           {
             throw CatalogError.nameTaken(vm.name)
+          }
+          let row = database.lastInsertedRowID
+          for (position, tool) in vm.tools.enumerated() {
+            try attach.execute(arguments: [
+              row, position, tool.name, try id(.image(tool.image)), try id(tool.disk),
+            ])
           }
         }
       }
@@ -135,7 +143,7 @@ extension Catalog {
   private static let vmQuery = """
     SELECT vm.name, image.key, disk.kind, disk.key, vm.disk, boot.key, warm.key, disk_size, seed,
       vm.state, ephemeral, unsynced, cpus, memory, vm.created_at, changed_at, supervisor,
-      vm.detail
+      vm.detail, vm.id
     FROM vm
     LEFT JOIN object AS image ON image.id = vm.image
     JOIN object AS disk ON disk.id = vm.disk
@@ -159,6 +167,7 @@ extension Catalog {
       diskSize: ByteCount(row[7] as Int64), seed: seed, state: state, ephemeral: row[10],
       unsynced: row[11], cpus: row[12], memory: ByteCount(row[13] as Int64), createdAt: row[14],
       changedAt: row[15], supervisor: supervisor,
-      supervised: supervisor.map { FileLock.isHeld(lockPath($0)) } ?? false, detail: row[17])
+      supervised: supervisor.map { FileLock.isHeld(lockPath($0)) } ?? false, detail: row[17],
+      tools: try tools(ofVM: row[18], database))
   }
 }

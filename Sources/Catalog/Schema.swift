@@ -9,7 +9,7 @@ package struct Schema: Sendable {
 
   package init(migrations: [String]) { self.migrations = migrations }
 
-  package static let current = Schema(migrations: [version1])
+  package static let current = Schema(migrations: [version1, version2])
 
   package var version: Int { migrations.count }
 

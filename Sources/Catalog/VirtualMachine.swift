@@ -27,6 +27,7 @@ package struct NewVM: Sendable {
   package var memory: ByteCount
   /// A JSON object.
   package var detail = "{}"
+  package var tools: [NewTool] = []
 
   package init(
     name: String, image: ImageID?, disk: ObjectKey, boot: ObjectKey? = nil,
@@ -70,4 +71,5 @@ package struct VMRecord: Sendable, Hashable {
   /// Whether that supervisor is alive.
   package let supervised: Bool
   package let detail: String
+  package let tools: [ToolRecord]
 }

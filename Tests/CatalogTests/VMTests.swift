@@ -47,6 +47,45 @@ import Vocabulary
     }
   }
 
+  @Test func `a tool stays while a VM has it, and goes with the last`() throws {
+    let image = try catalog.putImage("base", [diffID("a")], in: test, lease)
+    let tool = try catalog.putImage("claude", [diffID("a"), diffID("b")], in: test, lease)
+    let disk = try catalog.putDisk([diffID("a")], in: test, lease)
+    let toolDisk = try catalog.putDisk([diffID("b")], in: test, lease)
+    var vm = newVM("otter", disk: disk)
+    vm.image = image
+    vm.tools = [NewTool(name: "claude", image: tool, disk: toolDisk)]
+    try catalog.createVM(vm)
+    let record = try catalog.vm(named: "otter")
+    #expect(record.tools.map(\.name) == ["claude"])
+    #expect(record.tools.map(\.image) == [tool] && record.tools.map(\.disk) == [toolDisk])
+    #expect(record.tools[0].diskFiles.count == 1)
+
+    lease.release()
+    test.advance(86_400)
+    let spared = try catalog.markSnapshot(grace: nil).candidates.map(\.subject.description)
+    #expect(!spared.contains { $0.contains("\(tool)") || $0.contains("\(toolDisk.id)") })
+    // SQLite itself defends it.
+    _ = try catalog.collect(
+      try catalog.markSnapshot(grace: nil).candidates)
+    #expect(try catalog.vm(named: "otter").tools == record.tools)
+
+    try catalog.empty([try catalog.deleteVM("otter", reason: "asked for")])
+    let freed = try catalog.markSnapshot(grace: nil).candidates.map(\.subject.description)
+    #expect(freed.contains("image \(tool)"))
+    #expect(freed.contains("\(toolDisk)"))
+  }
+
+  @Test func `the newest word about an image's tools counts`() throws {
+    let image = try catalog.putImage("base", [diffID("a")], in: test, lease)
+    let old = try catalog.putImage("old claude", [diffID("a"), diffID("b")], in: test, lease)
+    let new = try catalog.putImage("claude", [diffID("a"), diffID("c")], in: test, lease)
+    try catalog.setTools(["claude": old, "codex": old], of: image, lease)
+    try catalog.setTools(["claude": new], of: image, lease)
+    #expect(try catalog.tools(of: image) == ["claude": new])
+    #expect(try catalog.tools(of: new).isEmpty)
+  }
+
   @Test func `only one live process supervises a VM, and nobody else deletes it`() throws {
     let disk = try catalog.putDisk([diffID("a")], in: test, lease)
     try catalog.putVM("otter", disk: disk)
