@@ -19,6 +19,7 @@ enum Boot {
       server.greet()
       try mountRoot(arguments.root)
       try enterRoot(mountingCgroups: arguments.mode == .run)
+      try Tools.mount(arguments.tools)
       try settle(arguments)
       if arguments.mode == .start { try handOver(arguments) }
       server.serve()
@@ -68,7 +69,7 @@ enum Boot {
     if grown < 0 { log("the root file system could not grow: \(words(-grown))") }
   }
 
-  private static func waitFor(_ device: String) throws(SystemError) {
+  static func waitFor(_ device: String) throws(SystemError) {
     let deadline = guest_monotonic_ms() + 30_000
     while !exists(device) {
       guard guest_monotonic_ms() < deadline else {

@@ -17,6 +17,8 @@ struct KernelArguments {
   var user = ""
   var hostname = ""
   var machineID: [UInt8]?
+  /// Names of tools, for the devices after the first.
+  var tools: [String] = []
   /// What `start` hands over to.
   var initPath = "/sbin/init"
 
@@ -31,6 +33,7 @@ struct KernelArguments {
       case "hutch.user": user = value
       case "hutch.hostname": hostname = value
       case "hutch.machine_id": machineID = KernelArguments.hexadecimal(value)
+      case "hutch.tools": tools = value.split(separator: ",").map { String($0) }
       case "hutch.init": initPath = value
       default: break
       }

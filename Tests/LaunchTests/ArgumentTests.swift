@@ -48,6 +48,14 @@ struct ArgumentTests {
     try compare(try QEMUArguments.render(machine(.kvm, disks: disks)), "qemu-kvm-chain")
   }
 
+  @Test func `tools are named in the order of their disks`() throws {
+    var line = KernelCommandLine(mode: .run, nonce: [UInt8](repeating: 0, count: 16))
+    line.tools = ["claude", "codex"]
+    #expect(try line.rendered().contains(" hutch.tools=claude,codex"))
+    line.tools = ["a b"]
+    #expect(throws: LaunchError.self) { try line.rendered() }
+  }
+
   @Test func `no path stands in the command line, so no name can mean something else`() throws {
     let line = try QEMUArguments.render(machine()).joined(separator: " ")
     #expect(!line.contains("/store") && !line.contains("/boot"))

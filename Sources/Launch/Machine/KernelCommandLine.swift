@@ -21,6 +21,8 @@ package struct KernelCommandLine: Sendable, Hashable {
   package var hostname: String?
   /// 16 bytes.
   package var machineID: [UInt8]?
+  /// Names of the tools on the disks after the first, in their order.
+  package var tools: [String]
   /// What `start` hands over to; `/sbin/init` if nothing is said.
   package var initPath: String?
   /// Speculative execution is guarded against inside the guest too. Off, because the wall is the
@@ -29,13 +31,15 @@ package struct KernelCommandLine: Sendable, Hashable {
 
   package init(
     mode: Mode, nonce: [UInt8], user: String? = nil, hostname: String? = nil,
-    machineID: [UInt8]? = nil, initPath: String? = nil, mitigations: Bool = false
+    machineID: [UInt8]? = nil, tools: [String] = [], initPath: String? = nil,
+    mitigations: Bool = false
   ) {
     self.mode = mode
     self.nonce = nonce
     self.user = user
     self.hostname = hostname
     self.machineID = machineID
+    self.tools = tools
     self.initPath = initPath
     self.mitigations = mitigations
   }
@@ -56,6 +60,7 @@ package struct KernelCommandLine: Sendable, Hashable {
     if let user { words.append("hutch.user=\(user)") }
     if let hostname { words.append("hutch.hostname=\(hostname)") }
     if let machineID { words.append("hutch.machine_id=\(Hex.encode(machineID))") }
+    if !tools.isEmpty { words.append("hutch.tools=\(tools.joined(separator: ","))") }
     if let initPath { words.append("hutch.init=\(initPath)") }
     guard nonce.count == 16, machineID?.count ?? 16 == 16 else {
       throw .configuration(reason: "nonce and machine ID have 16 bytes")
