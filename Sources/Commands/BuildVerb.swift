@@ -48,21 +48,25 @@ struct BuildVerb: ParsableCommand {
         Output.line(outcome.explanation)
         continue
       }
-      listing.add(
-        [
-          outcome.name + (outcome.impure ? " (impure)" : ""), outcome.image?.digest.short ?? "-",
-          "\(outcome.stepsRun)",
-          "\(outcome.stepsCached)",
-        ],
-        [
-          "name": .string(outcome.name), "image": .optional(outcome.image?.description),
-          "impure": .bool(outcome.impure),
-          "steps_run": .integer(Int64(outcome.stepsRun)),
-          "steps_cached": .integer(Int64(outcome.stepsCached)),
-          "phases": JSON.phases(outcome.timings),
-        ])
+      for outcome in [outcome] + outcome.tools { add(outcome, to: &listing) }
     }
     if !(explain && output.format == .table) { listing.print(as: output.format) }
+  }
+
+  private func add(_ outcome: BuildOutcome, to listing: inout Listing) {
+    listing.add(
+      [
+        outcome.name + (outcome.impure ? " (impure)" : ""), outcome.image?.digest.short ?? "-",
+        "\(outcome.stepsRun)",
+        "\(outcome.stepsCached)",
+      ],
+      [
+        "name": .string(outcome.name), "image": .optional(outcome.image?.description),
+        "impure": .bool(outcome.impure),
+        "steps_run": .integer(Int64(outcome.stepsRun)),
+        "steps_cached": .integer(Int64(outcome.stepsCached)),
+        "phases": JSON.phases(outcome.timings),
+      ])
   }
 }
 

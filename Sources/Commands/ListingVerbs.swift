@@ -104,6 +104,7 @@ extension Listing {
           "name": .string(vm.name), "state": .string(vm.state.rawValue),
           "image": .optional(vm.image?.description), "cpus": .integer(Int64(vm.cpus)),
           "memory_bytes": .integer(vm.memory.bytes), "disk_bytes": .integer(vm.diskSize.bytes),
+          "tools": .array(vm.tools.map { .string($0.name) }),
           "unsynced": .bool(vm.unsynced), "ephemeral": .bool(vm.ephemeral),
           "created_at": .string(SourceDate(vm.createdAt).rfc3339),
         ])

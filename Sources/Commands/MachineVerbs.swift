@@ -18,11 +18,17 @@ struct MachineOptions: ParsableArguments {
       valueName: "name"))
   var allow: [String] = []
 
+  @Option(
+    help: ArgumentHelp(
+      "A tool that the VM has besides: the name of its recipe, such as claude.",
+      valueName: "tool"))
+  var with: [String] = []
+
   var wishes: MachineWishes {
     MachineWishes(
       cpus: cpus, memory: memory, disk: disk,
       network: network.map { $0 == NetworkMode.none ? NetworkSettings.Mode.none : .allow },
-      allow: allow)
+      allow: allow, tools: with)
   }
 
   func validate() throws {

@@ -44,11 +44,16 @@ struct RunVerb: TakesCommand {
       in, but no ignored files. What comes back is a branch, hutch/VM, with the commits made \
       inside and one more for what was left uncommitted; --apply creates it and touches nothing \
       else. In every other directory (--workspace-mode copy) changes of files come back.
+
+      A tool in place of an image, as in `hutch run claude`, is a tool on the image of the project \
+      in the current directory (hutch.toml), or on `base`. The project is its workspace, if it has \
+      that file or is in a git work tree; without a command the tool's own is run.
       """)
 
   @OptionGroup var common: CommonOptions
   @OptionGroup var machine: MachineOptions
   @Option(help: "A directory whose copy the command works on.") var workspace: String?
+  @Flag(help: "No workspace, also for an agent in a project's directory.") var noWorkspace = false
   @Option(
     help: ArgumentHelp(
       "How the workspace goes in and comes back; else as the directory suggests.",
@@ -69,6 +74,9 @@ struct RunVerb: TakesCommand {
   var subject: String { image }
 
   func validate() throws {
+    if workspace != nil && noWorkspace {
+      throw ValidationError("--workspace and --no-workspace exclude each other")
+    }
     if apply && discard { throw ValidationError("--apply and --discard exclude each other") }
     if let history, history < 0 { throw ValidationError("--history takes a number from 0 on") }
     if let timeout, timeout < 1 { throw ValidationError("--timeout takes a number from 1 on") }
@@ -78,7 +86,7 @@ struct RunVerb: TakesCommand {
     let outcome = try common.session().run(
       RunRequest(
         image: image, name: name, command: command.request, machine: machine.wishes,
-        workspace: workspace, workspaceMode: workspaceMode,
+        workspace: workspace, workspaceMode: workspaceMode, takesProject: !noWorkspace,
         history: GitHistory(commits: history), ending: apply ? .apply : discard ? .discard : .ask,
         keeps: keep,
         seconds: timeout, mayBuild: !noBuild, decide: ChangesQuestion.ask))

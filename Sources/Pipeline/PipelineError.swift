@@ -41,6 +41,10 @@ package enum PipelineError: Failure {
   case noSecureShell(String)
   case noCheck(String)
   case notBuilt(String)
+  case notATool(String)
+  case toolLeavesHome(String, paths: [String], count: Int)
+  case toolMissing(String, of: String)
+  case tooManyTools(Int)
   case damagedConfiguration(ImageID)
   case fileExists(String)
   case notABundle(String)
@@ -50,7 +54,8 @@ package enum PipelineError: Failure {
   package var kind: FailureKind {
     switch self {
     case .step(_, let error): error.kind
-    case .noSuchImage, .noSuchImageOrLayer, .noSuchRecipe, .noSuchVM, .notBuilt, .noKernel:
+    case .noSuchImage, .noSuchImageOrLayer, .noSuchRecipe, .noSuchVM, .notBuilt, .noKernel,
+      .toolMissing:
       .notFound
     case .vmExists, .vmIsRunning, .vmIsNotRunning, .vmIsPaused, .vmIsMade, .workNotFetched,
       .storeInUse,
@@ -59,7 +64,7 @@ package enum PipelineError: Failure {
       .inUse
     case .lockIsStale, .badVMName, .workspaceNotADirectory, .badVariable,
       .badDirectory, .notABundle, .badSecret, .secretsMissing,
-      .notPinnable, .noCheck:
+      .notPinnable, .noCheck, .notATool, .toolLeavesHome, .tooManyTools:
       .badInput
     case .noRoom, .belowFloor: .noSpace
     case .notPinned: .verificationDiffers
@@ -129,6 +134,15 @@ package enum PipelineError: Failure {
     case .wouldReplace(let path):
       "\"\(path)\" is in the way: a directory is neither replaced nor merged"
     case .notBuilt(let name): "the image \"\(name)\" is not built, and --no-build was given"
+    case .notATool(let name): "\"\(name)\" is not a tool"
+    case .toolLeavesHome(let name, let paths, let count):
+      "the tool \"\(name)\" may hold files below /opt/\(name) and links to them in "
+        + "/usr/local/bin only, not " + paths.joined(separator: ", ")
+        + (count > paths.count ? " and \(count - paths.count) more" : "")
+    case .toolMissing(let tool, let image):
+      "the tool \"\(tool)\" of the image \"\(image)\" is not in the store any more"
+    case .tooManyTools(let count):
+      "\(count) tools are more than the \(RecipeParser.toolLimit) that a VM can have"
     case .fileExists(let path): "\"\(path)\" exists already"
     case .notABundle(let path): "\"\(path)\" is not a whole bundle of inputs"
     case .notPinnable(let name): "the VM \"\(name)\" can't be pinned"
@@ -155,7 +169,10 @@ package enum PipelineError: Failure {
     case .guestProgramMissing: "run `make build`, or `make install`, which puts it in place"
     case .workNotFetched(let name):
       "`hutch start \(name)`, then look at /workspace with `hutch exec \(name)`"
-    case .notBuilt(let name), .noKernel(let name): "`hutch build \(name)`"
+    case .notBuilt(let name), .noKernel(let name), .toolMissing(_, let name):
+      "`hutch build \(name)`"
+    case .notATool: "its recipe needs `tool = true`; an image is begun with by `from`"
+    case .toolLeavesHome: "let its steps put everything below its own directory"
     case .holdsWork(let name):
       "`hutch sync \(name)` shows it; remove the VM all the same with `hutch rm --force \(name)`"
     case .guestProgramChanged: "try again"

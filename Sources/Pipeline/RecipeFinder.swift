@@ -11,6 +11,10 @@ package struct RecipeFinder: Sendable {
     package var path: String
     package var text: String
     package var lockPath: String
+    /// It came with Hutch.
+    package var isShipped: Bool
+    /// Its lock lies beside another recipe, so that only the lock says what it was.
+    package var isBorrowed = false
   }
 
   /// Larger than any recipe that somebody wrote.
@@ -41,6 +45,22 @@ package struct RecipeFinder: Sendable {
     throw PipelineError.noSuchRecipe(name: reference, lookedIn: places.map { "\"\($0)\"" })
   }
 
+  /// A tool for the recipe of a project: its lock lies beside that recipe, so that the project
+  /// has the same tool until it wants another one.
+  package func find(_ tool: String, for user: Found) throws -> Found {
+    var found = try find(tool, beside: user.path)
+    let folder = Files.parent(of: user.path)
+    if user.isShipped || Files.canonical(folder) == Files.canonical(Files.parent(of: found.path)) {
+      return found
+    }
+    found.lockPath = "\(folder)/\(tool).lock"
+    found.isBorrowed = true
+    return found
+  }
+
+  /// The recipe of a project, in its directory.
+  package static let projectFile = "hutch.toml"
+
   /// What a VM of an image is called after: `python` of `recipes/python.toml` and `python:3`.
   package static func stem(of reference: String) -> String {
     let file = Files.name(of: reference)
@@ -54,18 +74,18 @@ package struct RecipeFinder: Sendable {
     let file = Files.name(of: path)
     var name = file.hasSuffix(".toml") ? String(file.dropLast(5)) : file
     // A project's own recipe is called after the project.
-    if file == "hutch.toml", let full = Files.canonical(path) {
+    if file == Self.projectFile, let full = Files.canonical(path) {
       name = Files.name(of: Files.parent(of: full)).lowercased()
     }
+    let isShipped =
+      Files.canonical(Files.parent(of: path)) == Files.canonical(shippedDirectory)
     return Found(
       name: name, path: path, text: String(decoding: bytes, as: UTF8.self),
-      lockPath: lockPath(of: path, name: name))
+      lockPath: lockPath(of: path, name: name, isShipped: isShipped), isShipped: isShipped)
   }
 
   /// Beside the recipe; for a shipped one in the store, where it survives an upgrade of Hutch.
-  private func lockPath(of path: String, name: String) -> String {
-    let isShipped =
-      Files.canonical(Files.parent(of: path)) == Files.canonical(shippedDirectory)
+  private func lockPath(of path: String, name: String, isShipped: Bool) -> String {
     if isShipped { return "\(layout.locks)/\(name).lock" }
     return (path.hasSuffix(".toml") ? String(path.dropLast(5)) : path) + ".lock"
   }

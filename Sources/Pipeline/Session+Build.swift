@@ -22,6 +22,8 @@ package struct BuildRequest: Sendable {
   package var secrets: [String]
   /// Secrets that another process of ours hands over, as `SecretSources.json` has them.
   package var handedSecrets: [UInt8]?
+  /// The recipe for which a tool is built.
+  var user: RecipeFinder.Found?
 
   package init(
     recipe: String, isLocked: Bool = false, explains: Bool = false,
@@ -49,6 +51,8 @@ package struct BuildOutcome: Sendable {
   /// What `--explain` prints.
   package var explanation: String
   package var timings: Timings
+  /// Of the tools that VMs of the image get.
+  package var tools: [BuildOutcome] = []
 }
 
 extension Session {
@@ -56,7 +60,8 @@ extension Session {
   package func build(_ request: BuildRequest) throws -> BuildOutcome {
     var timings = Timings()
     let terms = try self.terms(request)
-    let (chain, found) = try loadChain(request.recipe, isLocked: request.isLocked)
+    let (chain, found) = try loadChain(
+      request.recipe, for: request.user, isLocked: request.isLocked)
     // Before looking at anything: what we see from now on can't be collected.
     let lease = try catalog.lease(for: "build \(found.name)")
     defer { lease.release() }
@@ -81,17 +86,22 @@ extension Session {
     }
     locked = try pin(plan.steps, layers: layers, in: locked, at: found.lockPath, terms.pins, lease)
     if let kernel = locked.kernel { try fetch(kernel.packages, lease, &timings) }
+    try checkContents(ofTool: chain, layers: layers, lease)
     let image = try record(chain, layers: layers, date: plan.date, lock: locked, lease)
     try recordKernel(of: locked, for: image, lease)
     // Whoever builds it again may stand elsewhere.
     try catalog.tag(
-      found.name, image, recipe: Files.canonical(found.path) ?? found.path,
+      tag(of: found, request), image, recipe: Files.canonical(found.path) ?? found.path,
       recipeDigest: chain.leaf.digest,
       lockDigest: Digest.of(locked.render()))
     try writeIndex()
-    return BuildOutcome(
-      name: found.name, image: image, impure: plan.isImpure, stepsRun: plan.stepsToRun.count,
-      stepsCached: plan.cachedPrefix.count, explanation: "", timings: timings)
+    var outcome = BuildOutcome(
+      name: tag(of: found, request), image: image, impure: plan.isImpure,
+      stepsRun: plan.stepsToRun.count, stepsCached: plan.cachedPrefix.count, explanation: "",
+      timings: timings)
+    outcome.tools = try buildTools(of: chain, found, request)
+    try recordTools(of: chain, outcome.tools, for: image, lease)
+    return outcome
   }
 
   private func terms(_ request: BuildRequest) throws -> BuildTerms {
@@ -108,12 +118,16 @@ extension Session {
 
   /// The recipe with all that it stands on, root first. With `isLocked` its parents are as the lock
   /// has them, whatever became of their files meanwhile.
+  ///
+  /// - Parameter user: the recipe for which `reference` is a tool.
   func loadChain(
-    _ reference: String, isLocked: Bool
+    _ reference: String, for user: RecipeFinder.Found? = nil, isLocked: Bool
   ) throws -> (RecipeChain, RecipeFinder.Found) {
-    let found = try recipes.find(reference)
-    let leaf = try RecipeParser.parse(text: found.text, path: found.path, name: found.name)
+    let found = try user.map { try findTool(reference, of: $0) } ?? recipes.find(reference)
     let lock = isLocked ? try readLock(found) : nil
+    var text = found.text
+    if found.isBorrowed, case .found(let locked, _)? = lock?.lookup(found.name) { text = locked }
+    let leaf = try RecipeParser.parse(text: text, path: found.path, name: found.name)
     let chain = try RecipeChain.resolve(leaf) { name, child in
       do {
         let parent = try recipes.find(name, beside: child.path)

@@ -11,16 +11,19 @@ package struct MachineWishes: Sendable, Hashable {
   package var network: NetworkSettings.Mode?
   /// What it may reach besides.
   package var allow: [String]
+  /// Names of tools that it has besides.
+  package var tools: [String]
 
   package init(
     cpus: Int? = nil, memory: ByteCount? = nil, disk: ByteCount? = nil,
-    network: NetworkSettings.Mode? = nil, allow: [String] = []
+    network: NetworkSettings.Mode? = nil, allow: [String] = [], tools: [String] = []
   ) {
     self.cpus = cpus
     self.memory = memory
     self.disk = disk
     self.network = network
     self.allow = allow
+    self.tools = tools
   }
 }
 
@@ -52,7 +55,8 @@ extension Session {
     let lease = try catalog.lease(for: "clone \(request.image)")
     defer { lease.release() }
     var timings = Timings()
-    let ready = try readyImage(request.image, mayBuild: request.mayBuild, lease, &timings)
+    let ready = try readyImage(
+      request.image, with: request.machine.tools, mayBuild: request.mayBuild, lease, &timings)
     let vms = try createVMs(request, ready)
     // The rows are the clones. The files come from them and are made again where one is missing.
     for vm in vms {
@@ -97,6 +101,7 @@ extension Session {
         diskSize: machine.disk, seed: Randomness.bytes(32), ephemeral: false, cpus: machine.cpus,
         memory: machine.memory)
       vm.detail = detail
+      vm.tools = ready.tools.map(\.asNew)
       return vm
     }
   }

@@ -7,11 +7,12 @@ extension Session {
   /// Runs a command in a running VM; returns what `hutch exec` ends with.
   package func exec(_ name: String, _ request: CommandRequest) throws -> Int32 {
     let vm = try knownVM(name)
-    guard let image = vm.image else { throw PipelineError.vmIsNotRunning(name) }
+    guard let configuration = try configuration(of: vm) else {
+      throw PipelineError.vmIsNotRunning(name)
+    }
     let link = try reach(name)
     let open = try request.open(
-      try configuration(of: image),
-      startingIn: vm.workspaceStart, environment)
+      configuration, startingIn: vm.workspaceStart, environment)
     let outcome = try link.run(
       open, io: .standard(wantsTerminal: request.wantsTerminal)
     ).outcome

@@ -24,11 +24,17 @@ extension Session {
     let basis = before ?? parentLock(of: chain)
     terms.pins.take(basis?.pins ?? [])
     let states = LockCheck.states(of: chain, lock: basis, architecture: .amd64)
-    if let before, before.kernel != nil, states.allSatisfy(\.isComplete) { return before }
+    if let before, before.kernel != nil, states.allSatisfy(\.isComplete) {
+      // A recipe that asks for the same is still another recipe: whoever builds with the lock
+      // alone gets these texts.
+      let lock = before.with(LockedRecipe.all(of: chain, isBorrowed: found.isBorrowed))
+      if !isLocked, lock != before { try write(lock, to: found.lockPath) }
+      return isLocked ? before : lock
+    }
     if isLocked { throw staleLock(chain, found, states, hasLock: before != nil) }
     return try report.stage("lock \(found.name)", &timings) {
       let lock = try resolve(
-        chain, states, basis, files: files, terms, lease)
+        chain, states, basis, files: files, isBorrowed: found.isBorrowed, terms, lease)
       try write(lock, to: found.lockPath)
       let packages = lock.steps.reduce(0) { $0 + $1.packages.count }
       let files = lock.steps.reduce(0) { $0 + $1.files.count }
@@ -78,7 +84,8 @@ extension Session {
   /// knowing what the ones before it will have installed.
   private func resolve(
     _ chain: RecipeChain, _ states: [LockState], _ before: Lock?,
-    files: [StepID: [Planning.CopiedFile]], _ terms: BuildTerms, _ lease: Lease
+    files: [StepID: [Planning.CopiedFile]], isBorrowed: Bool, _ terms: BuildTerms,
+    _ lease: Lease
   ) throws -> Lock {
     let archives = SuiteArchives(archiveResolver)
     var status: [UInt8] = []
@@ -130,7 +137,7 @@ extension Session {
       try before?.kernel
       ?? lockKernel(archives.resolver(of: chain.suite ?? Self.kernelSuite), lease)
     return Lock(
-      architecture: .amd64, recipes: LockedRecipe.all(of: chain),
+      architecture: .amd64, recipes: LockedRecipe.all(of: chain, isBorrowed: isBorrowed),
       archives: try archives.all(after: before?.archives ?? [], keepsOthers: chain.suite == nil),
       steps: steps, pins: before?.pins ?? [], kernel: kernel)
   }

@@ -31,9 +31,10 @@ extension Session {
     let verdict = try accelerator(for: bundle)
     try ensureOverlay(of: vm)
     var files = [DiskFile(path: folder + "/overlay.qcow2", format: .qcow2)]
-    files += vm.diskFiles.map { path in
-      DiskFile(
-        path: "\(layout.root)/\(path)", format: path.hasSuffix(".raw") ? .raw : .qcow2)
+    files += vm.diskFiles.map(diskFile)
+    // Nobody writes to a tool: all VMs that have it read the same file.
+    let tools = vm.tools.map { tool in
+      DiskChain(files: tool.diskFiles.map(diskFile), readOnly: true)
     }
     let runtime = RuntimeDirectory(store: layout.root, environment)
     try runtime.prepare(environment)
@@ -45,9 +46,9 @@ extension Session {
         cpus: vm.cpus, memory: vm.memory, accelerator: verdict.accelerator,
         kernel: bundle.kernel, initrd: bundle.initrd,
         commandLine: KernelCommandLine(
-          mode: mode, nonce: [], user: configuration.machine.user),
+          mode: mode, nonce: [], user: configuration.machine.user, tools: vm.tools.map(\.name)),
         // Nobody misses the disk of a throwaway VM after a crash of the host.
-        disks: [DiskChain(files: files, flushes: !vm.ephemeral)]),
+        disks: [DiskChain(files: files, flushes: !vm.ephemeral)] + tools),
       emulator: verdict.emulator,
       identity: MachineIdentity.make(hostname: vm.name, seed: vm.seed),
       consoleLog: folder + "/console.log")
@@ -58,6 +59,10 @@ extension Session {
     try catalog.setState(vm.name, .running, detail: description.detail.description)
     return RunningMachine(
       machine: machine, supervisor: try Supervisor(machine, socket: socket))
+  }
+
+  private func diskFile(_ path: String) -> DiskFile {
+    DiskFile(path: "\(layout.root)/\(path)", format: path.hasSuffix(".raw") ? .raw : .qcow2)
   }
 
   /// Boots again, once, if the kernel ends before the guest program is there: emulated processors

@@ -13,6 +13,13 @@ struct ReadyImage {
   var configuration: ImageConfiguration
   var disk: StoredDisk
   var boot: BootFiles
+  /// What its VMs have besides.
+  var tools: [ReadyTool]
+  /// The tool that was asked for in place of an image.
+  var agent: ReadyTool?
+
+  /// What is in effect in its VMs.
+  var effective: ImageConfiguration { configuration.with(tools.map(\.configuration)) }
 }
 
 /// A disk in the store.
@@ -30,18 +37,37 @@ struct MachineSize: Hashable {
 }
 
 extension Session {
-  /// Finds an image, builds it if it is a recipe that was not built yet, and makes its disk.
+  /// Finds an image, builds it if it is a recipe that was not built yet, and makes its disk; its
+  /// tools likewise. A tool alone is a tool on the project's image, or on the base.
+  ///
+  /// - Parameter project: the directory of the project; the current one if `nil`.
   func readyImage(
-    _ reference: String, mayBuild: Bool, _ lease: Lease, _ timings: inout Timings
+    _ reference: String, with tools: [String], project: String? = nil, mayBuild: Bool,
+    _ lease: Lease, _ timings: inout Timings
   ) throws -> ReadyImage {
-    let image = try findImage(reference, mayBuild: mayBuild, lease, &timings)
-    let configuration = try configuration(of: image.id)
-    let disk = try makeDisk(of: image, configuration.created, lease, &timings)
+    var tools = tools
+    var agent: String?
+    var image = try findImage(reference, mayBuild: mayBuild, lease, &timings)
+    var configuration = try configuration(of: image.id)
+    if let tool = configuration.tool {
+      agent = tool.name
+      tools.insert(reference, at: 0)
+      image = try findImage(
+        imageForTool(in: project), mayBuild: mayBuild, lease, &timings)
+      configuration = try self.configuration(of: image.id)
+    }
+    let disk = try makeDisk(
+      image.chain, image.layers, for: image.tags.first ?? reference, configuration.created,
+      lease, &timings)
     let boot = try makeBoot(of: image, lease, &timings)
-    return ReadyImage(image: image, configuration: configuration, disk: disk, boot: boot)
+    let ready = try readyTools(
+      of: image, configuration, tools, mayBuild: mayBuild, lease, &timings)
+    return ReadyImage(
+      image: image, configuration: configuration, disk: disk, boot: boot, tools: ready,
+      agent: ready.first { $0.name == agent })
   }
 
-  private func findImage(
+  func findImage(
     _ reference: String, mayBuild: Bool, _ lease: Lease, _ timings: inout Timings
   ) throws -> ImageRecord {
     do {
@@ -56,29 +82,32 @@ extension Session {
     return try catalog.resolve(outcome.name, lease)
   }
 
-  /// The file system of the image's chain, from its layers; derived, made when it is missing.
-  private func makeDisk(
-    of image: ImageRecord, _ date: SourceDate, _ lease: Lease, _ timings: inout Timings
+  /// The file system of a chain, from its layers; derived, made when it is missing.
+  ///
+  /// - Parameter whom: whose disk it is, for people.
+  func makeDisk(
+    _ chain: ChainID, _ layers: [DiffID], for whom: String, _ date: SourceDate, _ lease: Lease,
+    _ timings: inout Timings
   ) throws -> StoredDisk {
     let formatter = try formatterKey()
-    let key = ObjectKey.disk(image.chain, formatter: formatter)
+    let key = ObjectKey.disk(chain, formatter: formatter)
     // One chain may have disks of several formatters; their names must differ.
     let name = String(Digest.of("\(key)").hex.prefix(32)) + ".raw"
     let path = "\(layout.disks)/\(name)"
     guard try takeTurn(key, ["disks/\(name)"], lease) else {
-      guard let known = try catalog.disk(image.chain, formatter: formatter, lease) else {
+      guard let known = try catalog.disk(chain, formatter: formatter, lease) else {
         throw CatalogError.unknownObject(key)
       }
       return StoredDisk(key: key, path: path, size: known.disk.virtualSize)
     }
     let clock = Stopwatch()
-    return try report.stage("make the disk", &timings) {
-      try makeTrees(of: image.layers, lease)
+    return try report.stage("make the disk of \(whom)", &timings) {
+      try makeTrees(of: layers, lease)
       return try withJobDirectory { directory in
         let output = directory + "/disk"
         let job = DiskJob(
-          trees: layout.trees, lower: StoreLayout.treeNames(image.layers),
-          root: directory + "/root", output: output, date: date, seed: image.layers[0].digest)
+          trees: layout.trees, lower: StoreLayout.treeNames(layers),
+          root: directory + "/root", output: output, date: date, seed: layers[0].digest)
         let answer = try workers.perform(.disk(job)) { report(.line($0)) }
         let size = ByteCount(answer["size"]?.integer ?? 0)
         var publication = Publication(
@@ -87,7 +116,7 @@ extension Session {
         publication.derived = true
         publication.rebuildMilliseconds = Int64(clock.milliseconds)
         let record = DiskRecord(
-          chain: image.chain, formatter: formatter, format: .raw, virtualSize: size)
+          chain: chain, formatter: formatter, format: .raw, virtualSize: size)
         try catalog.publishDisk(record, publication, lease) {
           try Files.rename(output, to: path, replacing: true)
           try Files.syncDirectory(layout.disks)
@@ -116,9 +145,11 @@ extension Session {
   /// What was asked for, else what the recipe says, else enough for a shell.
   func machineSize(of ready: ReadyImage, _ wishes: MachineWishes) -> MachineSize {
     let settings = ready.configuration.machine
+    let tools = ready.tools.map(\.configuration.machine)
     return MachineSize(
-      cpus: wishes.cpus ?? settings.cpus ?? 2,
-      memory: wishes.memory ?? settings.memory ?? .gibibytes(1),
+      cpus: wishes.cpus ?? max(settings.cpus ?? 2, tools.compactMap(\.cpus).max() ?? 1),
+      memory: wishes.memory
+        ?? max(settings.memory ?? .gibibytes(1), tools.compactMap(\.memory).max() ?? .zero),
       disk: max(wishes.disk ?? settings.disk ?? ready.disk.size, ready.disk.size))
   }
 }

@@ -3,6 +3,7 @@ internal import GuestProtocol
 internal import Host
 internal import Launch
 internal import Planning
+internal import Recipes
 internal import Vocabulary
 package import Workspaces
 
@@ -23,6 +24,8 @@ package struct RunRequest: Sendable {
   package var workspace: String?
   /// nil for what the directory suggests.
   package var workspaceMode: WorkspaceMode?
+  /// Without one, an agent gets the project in the current directory.
+  package var takesProject: Bool
   /// How much of a repository's history goes in.
   package var history: GitHistory
   package var ending: WorkspaceEnding
@@ -37,7 +40,8 @@ package struct RunRequest: Sendable {
   package init(
     image: String, name: String? = nil, command: CommandRequest,
     machine: MachineWishes = MachineWishes(), workspace: String? = nil,
-    workspaceMode: WorkspaceMode? = nil, history: GitHistory = GitHistory(),
+    workspaceMode: WorkspaceMode? = nil, takesProject: Bool = false,
+    history: GitHistory = GitHistory(),
     ending: WorkspaceEnding = .ask, keeps: Bool = false, seconds: Int? = nil,
     mayBuild: Bool = true,
     decide: @escaping @Sendable (WorkspaceWork, String) -> WorkspaceEnding = { _, _ in .ask }
@@ -48,6 +52,7 @@ package struct RunRequest: Sendable {
     self.machine = machine
     self.workspace = workspace
     self.workspaceMode = workspaceMode
+    self.takesProject = takesProject
     self.history = history
     self.ending = ending
     self.keeps = keeps
@@ -71,19 +76,22 @@ extension Session {
     var timings = Timings()
     let lease = try catalog.lease(for: "run \(request.image)")
     defer { lease.release() }
-    let workspace = try request.workspace.map {
+    let explicit = try request.workspace.map {
       try OutgoingWorkspace(directory: $0, mode: request.workspaceMode, history: request.history)
     }
-    let ready = try readyImage(request.image, mayBuild: request.mayBuild, lease, &timings)
-    let open = try request.command.open(
-      ready.configuration, startingIn: workspace?.start, environment)
+    let ready = try readyImage(
+      request.image, with: request.machine.tools, project: request.workspace,
+      mayBuild: request.mayBuild, lease, &timings)
+    let workspace = try explicit ?? projectWorkspace(of: request, ready)
+    let open = try command(of: request, ready).open(
+      ready.effective, startingIn: workspace?.start, environment)
     let vm = try report.stage("clone", &timings) {
       try throwawayVM(request, ready, workspace, lease)
     }
     var fate = Fate.remove
     // Whatever happens from here on, the VM ends up where its fate says.
     defer { settle(vm.name, fate, lease) }
-    let running = try bringUp(vm, ready.configuration, ready.boot.bundle, mode: .run)
+    let running = try bringUp(vm, ready.effective, ready.boot.bundle, mode: .run)
     let link: any GuestLink = running.supervisor
     defer { running.supervisor.close() }
     let folder = layout.virtualMachine(vm.name)
@@ -127,6 +135,7 @@ extension Session {
         name: name, image: ready.image.id, disk: ready.disk.key, boot: ready.boot.key,
         diskSize: size.disk, seed: Randomness.bytes(32), ephemeral: true, cpus: size.cpus,
         memory: size.memory)
+      new.tools = ready.tools.map(\.asNew)
       new.detail =
         JSON.object(networkDetails(request.machine)).merging(workspace?.details ?? [:]).description
       do {
@@ -137,6 +146,30 @@ extension Session {
         if request.name != nil { throw PipelineError.vmExists(name) }
       }
     }
+  }
+
+  /// An agent that was asked for without a command is what is run.
+  private func command(of request: RunRequest, _ ready: ReadyImage) -> CommandRequest {
+    var command = request.command
+    if command.words.isEmpty, let agent = ready.agent?.configuration.agent {
+      command.words = agent.command
+    }
+    return command
+  }
+
+  /// Whoever asks for an agent wants it to work on the project that they stand in.
+  private func projectWorkspace(
+    of request: RunRequest, _ ready: ReadyImage
+  ) throws -> OutgoingWorkspace? {
+    guard ready.agent != nil, request.takesProject else { return nil }
+    let here = try OutgoingWorkspace(
+      directory: ".", mode: request.workspaceMode, history: request.history)
+    if here.repository != nil || Files.exists(RecipeFinder.projectFile) { return here }
+    report(
+      .note(
+        "without a workspace: this directory is in no git work tree and has no "
+          + "\(RecipeFinder.projectFile); --workspace . takes it"))
+    return nil
   }
 
   /// Words for a command that could not be started: its status alone says little.

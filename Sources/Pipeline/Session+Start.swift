@@ -165,8 +165,9 @@ extension Session {
       throw PipelineError.vmIsRunning(name)
     }
     let vm = try catalog.vm(named: name)
-    guard let image = vm.image else { throw PipelineError.noSuchImage(name) }
-    let configuration = try configuration(of: image)
+    guard let configuration = try configuration(of: vm) else {
+      throw PipelineError.noSuchImage(name)
+    }
     // Before anything is started: the state is true also if starting fails.
     defer { try? catalog.setState(name, .stopped) }
     let running = try bringUp(

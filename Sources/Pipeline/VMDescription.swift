@@ -20,6 +20,13 @@ struct VMDescription {
       "hutch": .integer(1), "kind": .string("vm"), "name": .string(vm.name),
       "image": .optional(vm.image?.description), "disk": .string(vm.disk.id),
       "disk_bytes": .integer(vm.diskSize.bytes), "seed": .string(Hex.encode(vm.seed)),
+      "tools": .array(
+        vm.tools.map {
+          .object([
+            "name": .string($0.name), "image": .string($0.image.description),
+            "disk": .string($0.disk.id),
+          ])
+        }),
       "cpus": .integer(Int64(vm.cpus)), "memory_bytes": .integer(vm.memory.bytes),
       "kernel_release": .string(kernelRelease),
       "created_at": .string(SourceDate(vm.createdAt).rfc3339),

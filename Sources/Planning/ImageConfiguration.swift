@@ -38,7 +38,8 @@ package struct ImageConfiguration: Sendable, Hashable {
     self.init(
       layers: layers, architecture: architecture, created: created,
       environment: chain.environment, machine: chain.machine,
-      labels: Self.labels(of: chain.network))
+      labels: Self.labels(of: chain.network)
+        .merging(Self.toolLabels(of: chain)) { first, _ in first })
   }
 
   /// The same values always give the same bytes.
@@ -127,7 +128,7 @@ package struct ImageConfiguration: Sendable, Hashable {
     return NetworkSettings(mode: mode, allow: allow.split(separator: " ").map { String($0) })
   }
 
-  private static func labels(of network: NetworkSettings?) -> [String: String] {
+  static func labels(of network: NetworkSettings?) -> [String: String] {
     guard let network else { return [:] }
     var labels = ["hutch.network.mode": network.mode.rawValue]
     if !network.allow.isEmpty {

@@ -27,6 +27,13 @@ package struct Lock: Sendable, Equatable {
     self.kernel = kernel
   }
 
+  /// The same inputs, of recipes that are written otherwise.
+  package func with(_ recipes: [LockedRecipe]) -> Lock {
+    Lock(
+      architecture: architecture, recipes: recipes, archives: archives, steps: steps, pins: pins,
+      kernel: kernel)
+  }
+
   /// What `format` must say.
   package static let format: Int64 = 1
   /// A lock has at most so many bytes: some 40,000 packages.
@@ -46,7 +53,7 @@ package struct LockedRecipe: Sendable, Equatable {
   package let name: String
   /// Of its text.
   package let digest: Digest
-  /// `nil` for the leaf, which lies beside the lock.
+  /// `nil` for the leaf, if it lies beside the lock.
   package let text: String?
 
   package init(name: String, digest: Digest, text: String?) {
@@ -56,11 +63,15 @@ package struct LockedRecipe: Sendable, Equatable {
   }
 
   /// The recipes of a chain as its lock holds them.
-  package static func all(of chain: RecipeChain) -> [LockedRecipe] {
+  ///
+  /// - Parameter isBorrowed: the leaf lies elsewhere.
+  package static func all(
+    of chain: RecipeChain, isBorrowed: Bool = false
+  ) -> [LockedRecipe] {
     chain.recipes.enumerated().map { index, recipe in
       LockedRecipe(
         name: recipe.name, digest: recipe.digest,
-        text: index == chain.recipes.count - 1 ? nil : recipe.text)
+        text: index == chain.recipes.count - 1 && !isBorrowed ? nil : recipe.text)
     }
   }
 }

@@ -13,6 +13,10 @@ package struct Recipe: Sendable, Equatable {
   /// Where `from` stands, for mistakes that only show when it is followed.
   package let originPlace: TextPlace
   package let steps: [RecipeStep]
+  /// `tool`: what it adds is for VMs of all images, not for an image of its own.
+  package let isTool: Bool
+  /// `with`: names of the recipes whose tools VMs of the image get, in that order.
+  package let tools: [String]
   /// `[env]`: the environment of what runs in a VM. Steps don't see it.
   package let environment: [String: String]
   package let machine: MachineSettings
@@ -167,8 +171,15 @@ package struct NetworkSettings: Sendable, Hashable {
 
 /// `[agent]`: what an agent's image says of the agent.
 package struct AgentSettings: Sendable, Hashable {
+  /// What is run where the agent is asked for and no command.
+  package let command: [String]
   /// Files below the user's home that hold its tokens, sorted.
   package let credentials: [String]
+
+  package init(command: [String], credentials: [String]) {
+    self.command = command
+    self.credentials = credentials.sorted()
+  }
 }
 
 /// `[[seal.allow]]`: a file that looks like a secret and is none.

@@ -30,6 +30,14 @@ package struct RecipeChain: Sendable, Equatable {
   /// `[machine]` of all, a child's value before its parent's.
   package var machine: MachineSettings { machine(through: recipes.count - 1) }
 
+  /// `with` of all, a parent's before its child's; a tool's own VMs have no others.
+  package var tools: [String] {
+    if leaf.isTool { return [] }
+    return recipes.flatMap(\.tools).reduce(into: []) { result, tool in
+      if !result.contains(tool) { result.append(tool) }
+    }
+  }
+
   /// The nearest `[network]` to the leaf, whole: lists of different recipes are not joined.
   package var network: NetworkSettings? { recipes.last { $0.network != nil }?.network }
 

@@ -61,11 +61,16 @@ extension RecipeParser {
 
   static func readAgent(_ root: TableReader) -> AgentSettings? {
     guard let table = root.reader("agent", "in [agent]") else { return nil }
-    table.allow(["credentials"])
+    table.allow(["command", "credentials"])
+    let command = (table.strings("command") ?? []).map(\.text)
+    if let node = table.table["command"], command.first?.isEmpty ?? true {
+      table.refuse(
+        node, "\"command\" must be a command and its arguments", hint: "for example [\"claude\"]")
+    }
     let credentials = table.strings(
       "credentials", "a path below the user's home, relative and without \"..\"",
       accept: Names.isPlainRelativePath)
-    return AgentSettings(credentials: (credentials ?? []).sorted())
+    return AgentSettings(command: command, credentials: credentials ?? [])
   }
 
   static func readSealAllowances(_ root: TableReader) -> [SealAllowance] {

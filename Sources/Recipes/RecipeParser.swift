@@ -10,7 +10,8 @@ package enum RecipeParser {
   static let stepLimit = 100
 
   static let topLevelKeys = [
-    "format", "summary", "from", "with", "step", "env", "machine", "network", "agent", "seal",
+    "format", "summary", "from", "tool", "with", "step", "env", "machine", "network", "agent",
+    "seal",
     "check",
   ]
 
@@ -33,16 +34,17 @@ package enum RecipeParser {
     let root = TableReader(table, at: .beginning, "at the top level", mistakes)
     root.allow(topLevelKeys)
     readFormat(root)
-    refuseTools(root)
     let origin = readOrigin(root, name: name)
     let summary = root.string("summary", "one line of at most 200 characters") {
       $0.unicodeScalars.count <= 200 && Names.isPrintable($0)
     }
+    let isTool = root.boolean("tool") ?? false
     let recipe = Recipe(
       name: name, path: path, text: text, summary: summary,
       origin: origin ?? .debian(suite: ""),
       originPlace: table["from"]?.place ?? .beginning,
       steps: root.readers("step", "in [[step]]", limit: stepLimit).compactMap(readStep),
+      isTool: isTool, tools: readTools(root, name: name, isTool: isTool),
       environment: readEnvironment(root), machine: readMachine(root), network: readNetwork(root),
       agent: readAgent(root), sealAllowances: readSealAllowances(root),
       check: root.string("check", limit: 65536))
@@ -69,9 +71,22 @@ package enum RecipeParser {
     }
   }
 
-  private static func refuseTools(_ root: TableReader) {
-    guard let node = root.table["with"], root.strings("with")?.isEmpty == false else { return }
-    root.mistakes.add(node.keyPlace, "\"with\" is not supported by this version yet")
+  /// A VM has at most so many tools: each is a device of its own.
+  package static let toolLimit = 16
+
+  private static func readTools(
+    _ root: TableReader, name: String, isTool: Bool
+  ) -> [String] {
+    let tools = root.strings("with", "the name of another recipe") {
+      Names.isRecipe($0) && $0 != name
+    }
+    if let node = root.table["with"], let tools, tools.count > toolLimit {
+      root.refuse(node, "\"with\" has \(tools.count) tools, more than the \(toolLimit) allowed")
+    }
+    if let node = root.table["with"], tools?.isEmpty == false, isTool {
+      root.refuse(node, "a tool can't have tools", hint: "remove \"with\" or \"tool\"")
+    }
+    return tools ?? []
   }
 
   private static func readOrigin(_ root: TableReader, name: String) -> RecipeOrigin? {

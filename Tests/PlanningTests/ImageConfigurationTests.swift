@@ -36,6 +36,69 @@ struct ImageConfigurationTests {
     }
   }
 
+  private func chain(_ text: String, name: String) throws -> RecipeChain {
+    let leaf = try RecipeParser.parse(
+      text: "format = 1\nfrom = \"debian:trixie\"\n" + text, path: "\(name).toml", name: name)
+    return try RecipeChain.resolve(leaf) { _, _ in .missing(searched: []) }
+  }
+
+  private func image(_ text: String, name: String) throws -> ImageConfiguration {
+    ImageConfiguration(
+      try chain(text, name: name), layers: [DiffID(Digest.of(name))], architecture: .amd64,
+      created: .constant)
+  }
+
+  private static let claude = """
+    tool = true
+    [[step]]
+    run = "true"
+    [env]
+    LANG = "tool"
+    UPDATES = "off"
+    [network]
+    allow = ["api.example.com"]
+    [agent]
+    command = ["claude", "--a b"]
+    credentials = [".claude/c-d.json"]
+    """
+
+  @Test func `the image of a tool says how many layers are the tool's, and who is the agent`()
+    throws
+  {
+    let tool = try #require(
+      ImageConfiguration(parsing: image(Self.claude, name: "claude").render()))
+    #expect(tool.tool?.name == "claude" && tool.tool?.layers == 1)
+    #expect(
+      tool.agent
+        == AgentSettings(command: ["claude", "--a b"], credentials: [".claude/c-d.json"]))
+    let user = try image("with = [\"claude\", \"codex\"]", name: "mine")
+    #expect(user.tool == nil && user.agent == nil)
+    #expect(user.tools == ["claude", "codex"])
+  }
+
+  @Test func `a VM with a tool has the image's variables, and reaches what either may`() throws {
+    let tool = try image(Self.claude, name: "claude")
+    let own = try image(
+      "[env]\nLANG = \"C.UTF-8\"\n[network]\nallow = [\"@pip\"]\n", name: "mine")
+    let both = own.with([tool])
+    #expect(both.environment == ["LANG": "C.UTF-8", "UPDATES": "off"])
+    #expect(both.network == NetworkSettings(mode: .allow, allow: ["@pip", "api.example.com"]))
+    #expect(both.layers == own.layers)
+    let closed = try image("[network]\nmode = \"none\"\n", name: "closed").with([tool])
+    #expect(closed.network?.mode == NetworkSettings.Mode.none)
+  }
+
+  @Test(arguments: [
+    ["hutch.tool.name": "../x", "hutch.tool.layers": "1"], ["hutch.tool.name": "x"],
+    ["hutch.tool.name": "x", "hutch.tool.layers": "0"],
+    ["hutch.tool.name": "x", "hutch.tool.layers": "-1"],
+  ])
+  func `labels of others make no tool`(labels: [String: String]) {
+    let image = ImageConfiguration(
+      layers: [], architecture: .amd64, created: .constant, labels: labels)
+    #expect(image.tool == nil)
+  }
+
   @Test func `of a foreign configuration what is known is read`() throws {
     let text = """
       {"architecture":"arm64","os":"linux","created":"2024-05-01T10:20:30.123Z","config":
