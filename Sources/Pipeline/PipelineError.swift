@@ -47,6 +47,7 @@ package enum PipelineError: Failure {
   case tooManyTools(Int)
   case damagedConfiguration(ImageID)
   case fileExists(String)
+  case recipeExists(String)
   case notABundle(String)
   case notPinnable(String)
   case belowFloor(floor: ByteCount, free: ByteCount, collectable: ByteCount, path: String)
@@ -60,7 +61,7 @@ package enum PipelineError: Failure {
     case .vmExists, .vmIsRunning, .vmIsNotRunning, .vmIsPaused, .vmIsMade, .workNotFetched,
       .storeInUse,
       .holdsWork,
-      .noWork, .fileExists, .wouldReplace:
+      .noWork, .fileExists, .recipeExists, .wouldReplace:
       .inUse
     case .lockIsStale, .badVMName, .workspaceNotADirectory, .badVariable,
       .badDirectory, .notABundle, .badSecret, .secretsMissing,
@@ -143,7 +144,7 @@ package enum PipelineError: Failure {
       "the tool \"\(tool)\" of the image \"\(image)\" is not in the store any more"
     case .tooManyTools(let count):
       "\(count) tools are more than the \(RecipeParser.toolLimit) that a VM can have"
-    case .fileExists(let path): "\"\(path)\" exists already"
+    case .fileExists(let path), .recipeExists(let path): "\"\(path)\" exists already"
     case .notABundle(let path): "\"\(path)\" is not a whole bundle of inputs"
     case .notPinnable(let name): "the VM \"\(name)\" can't be pinned"
     case .belowFloor(let floor, let free, _, let path):
@@ -179,6 +180,7 @@ package enum PipelineError: Failure {
     case .noSecureShell: "add the package \"openssh-server\" to its recipe"
     case .noCheck: "give it a shell script that shows that the image does what it is for"
     case .wouldReplace: "name another target, or remove it"
+    case .recipeExists: "edit it, or replace it with --force"
     case .fileExists: "give another name with --output, or remove it"
     case .notPinnable: "VMs stay until they are removed"
     case .belowFloor(let floor, _, let collectable, _): Self.hint(forFree: floor, collectable)
@@ -198,7 +200,8 @@ package enum PipelineError: Failure {
     switch self {
     case .step(_, let error): error.path
     case .storeOfAnotherUser(let path, _), .guestProgramMissing(let path),
-      .workspaceNotADirectory(let path), .fileExists(let path), .notABundle(let path):
+      .workspaceNotADirectory(let path), .fileExists(let path), .recipeExists(let path),
+      .notABundle(let path):
       path
     default: nil
     }

@@ -1,5 +1,6 @@
 internal import Glibc
 package import Host
+internal import Recipes
 internal import Vocabulary
 
 /// Where recipes are found by name: beside the recipe that asks, in the user's configuration,
@@ -32,12 +33,11 @@ package struct RecipeFinder: Sendable {
     shippedDirectory = shipped ?? Installation.recipes(environment)
   }
 
-  /// A path (it ends in `.toml` or has a slash) or a name.
+  /// A path (it ends in `.toml` or has a slash; a directory is a project) or a name.
   package func find(_ reference: String, beside other: String? = nil) throws -> Found {
+    if let project = Self.project(reference) { return try read(project) }
     if reference.hasSuffix(".toml") || reference.contains("/") { return try read(reference) }
-    var places: [String] = []
-    if let other { places.append(Files.parent(of: other)) }
-    places += [userDirectory, shippedDirectory]
+    let places = places(beside: other)
     for place in places {
       let path = "\(place)/\(reference).toml"
       if Files.exists(path) { return try read(path) }
@@ -61,8 +61,33 @@ package struct RecipeFinder: Sendable {
   /// The recipe of a project, in its directory.
   package static let projectFile = "hutch.toml"
 
+  /// Where a name is looked for, in that order.
+  func places(beside other: String? = nil) -> [String] {
+    (other.map { [Files.parent(of: $0)] } ?? []) + [userDirectory, shippedDirectory]
+  }
+
+  /// The recipe of the project whose directory that is.
+  private static func project(_ reference: String) -> String? {
+    guard [".", ".."].contains(reference) || reference.contains("/"),
+      Files.isDirectory(reference)
+    else { return nil }
+    return "\(reference)/\(projectFile)"
+  }
+
+  /// What a project's recipe is called: its directory's name, as far as that can be one.
+  static func projectName(_ directory: String) -> String {
+    let name = Files.name(of: directory).lowercased()
+    let letters = name.map { Names.isRecipe("a\($0)") ? $0 : "-" }.drop { $0 == "-" }
+    let short = String(letters.prefix(63))
+    return Names.isRecipe(short) ? short : "project"
+  }
+
   /// What a VM of an image is called after: `python` of `recipes/python.toml` and `python:3`.
   package static func stem(of reference: String) -> String {
+    let path = project(reference) ?? reference
+    if Files.name(of: path) == projectFile, let full = Files.canonical(path) {
+      return projectName(Files.parent(of: full))
+    }
     let file = Files.name(of: reference)
     let name = file.hasSuffix(".toml") ? String(file.dropLast(5)) : file
     let stem = name.lowercased().prefix { $0 != ":" }.filter { VMNames.isValid("a\($0)") }
@@ -75,7 +100,7 @@ package struct RecipeFinder: Sendable {
     var name = file.hasSuffix(".toml") ? String(file.dropLast(5)) : file
     // A project's own recipe is called after the project.
     if file == Self.projectFile, let full = Files.canonical(path) {
-      name = Files.name(of: Files.parent(of: full)).lowercased()
+      name = Self.projectName(Files.parent(of: full))
     }
     let isShipped =
       Files.canonical(Files.parent(of: path)) == Files.canonical(shippedDirectory)

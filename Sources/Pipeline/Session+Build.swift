@@ -128,20 +128,7 @@ extension Session {
     var text = found.text
     if found.isBorrowed, case .found(let locked, _)? = lock?.lookup(found.name) { text = locked }
     let leaf = try RecipeParser.parse(text: text, path: found.path, name: found.name)
-    let chain = try RecipeChain.resolve(leaf) { name, child in
-      do {
-        let parent = try recipes.find(name, beside: child.path)
-        // What its `copy` steps take lies beside it all the same.
-        if case .found(let text, _)? = lock?.lookup(name) {
-          return .found(text: text, path: parent.path)
-        }
-        return .found(text: parent.text, path: parent.path)
-      } catch PipelineError.noSuchRecipe(_, let places) {
-        if let locked = lock?.lookup(name), case .found = locked { return locked }
-        return .missing(searched: places)
-      }
-    }
-    return (chain, found)
+    return (try recipes.chain(of: leaf, lock: lock), found)
   }
 
   private func explain(_ plan: BuildPlan, _ found: RecipeFinder.Found) throws -> BuildOutcome {

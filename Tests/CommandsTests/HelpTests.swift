@@ -11,8 +11,10 @@ import Testing
 @Suite struct HelpTests {
   static let verbs: [any ParsableCommand.Type] = {
     let configuration = HutchCommand.configuration
-    return configuration.groupedSubcommands.flatMap(\.subcommands)
+    let verbs =
+      configuration.groupedSubcommands.flatMap(\.subcommands)
       + configuration.ungroupedSubcommands
+    return verbs + verbs.flatMap { $0.configuration.subcommands }
   }()
 
   static let directory: String = {
