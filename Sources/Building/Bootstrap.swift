@@ -36,7 +36,8 @@ package struct Bootstrap: Sendable, Hashable {
       // The target is ours and empty; what is cleaned up and why is our own table's affair.
       "--skip=check/empty,chroot/mount/sys,cleanup/reproducible",
     ]
-    if !packages.isEmpty { arguments.append("--include=" + packages.joined(separator: ",")) }
+    // Where apt is not of priority "required" (bookworm), minbase leaves it out.
+    arguments.append("--include=" + (["apt"] + packages).joined(separator: ","))
     arguments += [suite, "/hutch/target", "deb [trusted=yes] copy:/hutch/repository ./"]
     var environment = Command.plainEnvironment
     environment["SOURCE_DATE_EPOCH"] = "\(date.seconds)"
