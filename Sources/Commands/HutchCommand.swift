@@ -39,7 +39,7 @@ struct HutchCommand: ParsableCommand {
           CopyVerb.self, SecureShellVerb.self, SecureShellConfigurationVerb.self,
           ForwardVerb.self, SecureShellProxyVerb.self, LogsVerb.self, CloneVerb.self, DiffVerb.self,
           CheckVerb.self, ExportVerb.self, FetchVerb.self, ImportVerb.self, LayersVerb.self,
-          LockVerb.self, InitVerb.self, RecipeVerb.self,
+          LockVerb.self, OutdatedVerb.self, UpdateVerb.self, InitVerb.self, RecipeVerb.self,
           VerifyVerb.self, TagVerb.self, UntagVerb.self, PinVerb.self, UnpinVerb.self, WhyVerb.self,
           ResetVerb.self,
         ]),

@@ -5,7 +5,10 @@ internal import Vocabulary
 
 struct ImagesVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "images", abstract: "List the images in the store.")
+    commandName: "images", abstract: "List the images in the store.",
+    discussion: """
+      INSIDE is the age of the newest thing inside that has a date; MADE, of the image in this store.
+      """)
 
   @OptionGroup var common: CommonOptions
   @OptionGroup var output: FormatOption
@@ -15,15 +18,19 @@ struct ImagesVerb: ParsableCommand {
       kind: "images",
       columns: [
         .init("tags"), .init("image"), .init("layers", alignsRight: true),
-        .init("size", alignsRight: true), .init("stored", alignsRight: true), .init("made"),
+        .init("size", alignsRight: true), .init("stored", alignsRight: true), .init("inside"),
+        .init("made"),
       ], nothing: "no images yet; `hutch build base` makes one")
-    for image in try common.session().images() {
+    let session = try common.session()
+    for image in try session.images() {
+      let date = session.contentsDate(of: image.id)
       listing.add(
         [
           (image.tags.isEmpty ? "-" : image.tags.joined(separator: " "))
             + (image.impure ? " (impure)" : ""),
           image.id.digest.short, "\(image.layers.count)", "\(image.size)",
-          "\(image.compressedSize)", Age.text(of: image.recordedAt),
+          "\(image.compressedSize)", date.map { Age.text(of: $0.seconds) } ?? "-",
+          Age.text(of: image.recordedAt),
         ],
         [
           "image": .string(image.id.description), "tags": .array(image.tags.map(JSON.string)),
@@ -33,6 +40,7 @@ struct ImagesVerb: ParsableCommand {
           "layers": .array(image.layers.map { .string($0.description) }),
           "size_bytes": .integer(image.size.bytes),
           "compressed_bytes": .integer(image.compressedSize.bytes),
+          "contents_at": .optional(date?.rfc3339),
           "recorded_at": .string(SourceDate(image.recordedAt).rfc3339),
         ])
     }

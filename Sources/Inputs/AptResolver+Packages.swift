@@ -73,12 +73,16 @@ extension AptResolver {
         return .unknownPackage(String(quoted[1]), near: near(String(quoted[1])))
       }
     }
-    // What depends on what stands on the standard output, behind this line.
-    let explained = result.text.split(separator: "\n")
+    let said = explanation(in: result.text) ?? Apt.complaint(result.errorTail)
+    return .unsolvable(packages: wanted, said: said)
+  }
+
+  /// What depends on what: it stands on the standard output, behind one line.
+  func explanation(in text: String) -> String? {
+    let explained = text.split(separator: "\n")
       .drop(while: { !$0.hasPrefix("The following packages have unmet") }).dropFirst()
       .prefix(4).map { $0.drop(while: \.isWhitespace) }.joined(separator: "; ")
-    let said = explained.isEmpty ? Apt.complaint(result.errorTail) : explained
-    return .unsolvable(packages: wanted, said: said)
+    return explained.isEmpty ? nil : explained
   }
 
   private func near(_ name: String) -> [String] {
@@ -142,37 +146,5 @@ enum Percent {
       rest = rest.dropFirst(2)
     }
     return String(validating: bytes, as: UTF8.self)
-  }
-}
-
-/// Names that a person may have meant.
-enum NearNames {
-  /// At most three, nearest first: few letters apart (Levenshtein distance), or beginning alike.
-  static func of(_ name: String, in names: [Substring]) -> [String] {
-    let wanted = Array(name.utf8)
-    var found: [(distance: Int, name: String)] = []
-    for candidate in names {
-      let bytes = Array(candidate.utf8)
-      guard abs(bytes.count - wanted.count) <= 2, bytes.first == wanted.first else { continue }
-      let distance = distance(wanted, bytes)
-      if distance <= max(1, min(3, wanted.count / 3)) {
-        found.append((distance, String(candidate)))
-      }
-    }
-    return found.sorted { ($0.distance, $0.name) < ($1.distance, $1.name) }.prefix(3).map(\.name)
-  }
-
-  private static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
-    var row = Array(0...right.count)
-    for (index, byte) in left.enumerated() {
-      var diagonal = row[0]
-      row[0] = index + 1
-      for column in 0..<right.count {
-        let change = diagonal + (byte == right[column] ? 0 : 1)
-        diagonal = row[column + 1]
-        row[column + 1] = min(change, row[column] + 1, row[column + 1] + 1)
-      }
-    }
-    return row[right.count]
   }
 }

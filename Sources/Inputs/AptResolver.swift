@@ -109,7 +109,7 @@ package struct AptResolver: Sendable {
     return AptResolution(packages: kernels, archives: all.archives)
   }
 
-  private func resolve(
+  func resolve(
     _ wanted: [String], status: [UInt8], recommends: Bool, allowUpgrades: Bool
   ) throws(InputsError) -> AptResolution {
     let lock = try locked()
@@ -137,7 +137,7 @@ package struct AptResolver: Sendable {
     return AptResolution(packages: packages, archives: try archives())
   }
 
-  private func locked() throws(InputsError) -> FileLock {
+  func locked() throws(InputsError) -> FileLock {
     let lock = try onHost { () throws(HostError) in
       try FileLock.exclusive("\(root.directory)/lock", wait: true)
     }
@@ -147,7 +147,7 @@ package struct AptResolver: Sendable {
     return lock
   }
 
-  private func checkNames(_ packages: [String]) throws(InputsError) {
+  func checkNames(_ packages: [String]) throws(InputsError) {
     for package in packages {
       let parts = package.split(separator: "=", omittingEmptySubsequences: false)
       let version = parts.count == 2 ? parts[1] : "1"

@@ -17,6 +17,8 @@ package enum InputsError: Failure {
   case unsolvable(packages: [String], said: String)
   /// A package of the parents would have to change.
   case wouldUpgrade(package: String, from: String, to: String)
+  /// Packages of one lock don't go together.
+  case wouldBreak(said: String)
   case unreadableToolOutput(tool: String, what: String)
   /// The signed lists and apt's answer don't agree about a package.
   case listsDisagree(package: String)
@@ -62,7 +64,7 @@ package enum InputsError: Failure {
       .verificationDiffers
     case .toolMissing, .onlySource, .unresolved, .notInRegistry, .unusablePath,
       .unusablePackageName,
-      .unknownPackage, .unsolvable, .wouldUpgrade, .badImage, .notDebian:
+      .unknownPackage, .unsolvable, .wouldUpgrade, .wouldBreak, .badImage, .notDebian:
       .badInput
     case .damagedPackage: .storeDamaged
     case .unreadableToolOutput, .sameFileName, .unusableFile: .failed
@@ -85,6 +87,7 @@ package enum InputsError: Failure {
       "\"\(packages.joined(separator: " "))\" can't be installed: \(said)"
     case .wouldUpgrade(let package, let from, let to):
       "the step needs \"\(package)\" \(to), but its parents hold \(from)"
+    case .wouldBreak(let said): "the packages would not go together: \(said)"
     case .unreadableToolOutput(let tool, let what): "\"\(tool)\" did not say \(what)"
     case .listsDisagree(let package):
       "the signed lists of packages say something else about \"\(package)\" than apt"
@@ -135,6 +138,7 @@ package enum InputsError: Failure {
       "did you mean " + near.map { "\"\($0)\"" }.joined(separator: " or ") + "?"
     case .wouldUpgrade:
       "update the parent with `hutch update`, or set `upgrade = true` in the step"
+    case .wouldBreak: "name those packages, too, or none to update all"
     case .notFetched: "`hutch update` locks versions that can be fetched"
     case .toolMissing(_, let package): "put an apt step with \"\(package)\" before it"
     case .onlySource: "build a wheel of it, and name its directory in pip's `find-links`"

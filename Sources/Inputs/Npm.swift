@@ -47,6 +47,29 @@ package enum Npm {
         + words.joined(separator: " ") + " >/dev/null\n", files: [:])
   }
 
+  /// Which version of each package that `request` asks for there is today, one answer a file.
+  package static func survey(
+    _ request: NpmRequest, with host: HostNpm, settings directory: String
+  ) throws(InputsError) -> ToolScript {
+    let lines = request.packages.enumerated().map { index, text in
+      "npm view --json -- \(Command(text, []).display) version >\(output)/\(report(index))\n"
+    }
+    return try script(
+      with: host, settings: directory, prefix: request.prefix, lines.joined(), files: [:])
+  }
+
+  /// Where `survey` leaves the answer for the package of that index.
+  package static func report(_ index: Int) -> String { "report-\(index).json" }
+
+  /// The newest version of an answer: there is one, or a list that ends with the newest.
+  package static func surveyed(_ text: [UInt8]) throws(InputsError) -> String {
+    let answer = try? JSON(parsing: text)
+    guard let version = answer?.string ?? answer?.array?.last?.string,
+      NpmName.isVersion(version)
+    else { throw .unreadableToolOutput(tool: "npm", what: "which versions there are") }
+    return version
+  }
+
   private static func script(
     with host: HostNpm, settings directory: String, prefix: GuestPath, _ body: String,
     files: [String: String]

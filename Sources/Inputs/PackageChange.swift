@@ -7,6 +7,14 @@ package struct PackageChange: Sendable, Hashable {
   package let before: String?
   package let after: String?
 
+  package init(name: String, before: String?, after: String?) {
+    self.name = name
+    self.before = before
+    self.after = after
+  }
+
+  package var isUpgrade: Bool { kind == .upgraded && before != after }
+
   /// Two spellings of one version count as an upgrade: something else was installed.
   package var kind: Kind {
     guard let before else { return .added }

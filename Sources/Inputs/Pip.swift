@@ -23,20 +23,26 @@ package enum Pip {
   package static let wheels = "/run/hutch/wheels"
   /// What `resolve` leaves beside the wheels: `name==version` of all that was there before.
   package static let installed = "installed.txt"
+  /// What `survey` leaves: pip's report ("Installation Report", pip's documentation).
+  package static let report = "report.json"
+  private static let kept = "/run/hutch/kept.txt"
   private static let requirements = "/run/hutch/requirements.txt"
 
   // MARK: With network
 
   /// All wheels that `request` needs, over what the root has in the environment.
   ///
-  /// - Parameter directory: a new one, for settings of the host's.
+  /// - Parameters:
+  ///   - kept: wheels that are to come again rather than newer ones, if one of them is needed.
+  ///   - directory: a new one, for settings of the host's.
   package static func resolve(
-    _ request: PipRequest, with host: HostPip, settings directory: String
+    _ request: PipRequest, keeping kept: [LockedFile] = [], with host: HostPip,
+    settings directory: String
   ) throws(InputsError) -> ToolScript {
-    // The versions that are there are kept by being asked for.
-    let words = request.packages.map { Command($0, []).display }.joined(separator: " ")
-    let keep = request.upgrade ? "" : "-c \"$work/installed\" "
-    return try download(
+    var keep = constraints(of: request)
+    if !kept.isEmpty { keep += "-c \(Pip.kept) " }
+    let words = words(of: request)
+    var script = try download(
       request, with: host, settings: directory,
       """
       cp "$work/installed" \(output)/\(installed)
@@ -52,6 +58,55 @@ package enum Pip {
       fi
 
       """)
+    if !kept.isEmpty { script.files[Pip.kept] = try versions(of: kept) }
+    return script
+  }
+
+  /// Which wheels `request` would need today. They may come for it to be known, and don't stay.
+  package static func survey(
+    _ request: PipRequest, with host: HostPip, settings directory: String
+  ) throws(InputsError) -> ToolScript {
+    try download(
+      request, with: host, settings: directory,
+      """
+      pip install --dry-run --ignore-installed --only-binary :all: --no-cache-dir \
+        --progress-bar off --report \(output)/\(report) \
+        \(constraints(of: request))-- \(words(of: request))
+
+      """)
+  }
+
+  /// What `survey` found: versions by the names of packages, in their one spelling.
+  package static func surveyed(_ text: [UInt8]) throws(InputsError) -> [String: String] {
+    guard let entries = (try? JSON(parsing: text))?["install"]?.array else {
+      throw .unreadableToolOutput(tool: "pip", what: "which packages it would install")
+    }
+    var versions: [String: String] = [:]
+    for entry in entries {
+      guard let name = entry["metadata"]?["name"]?.string,
+        let version = entry["metadata"]?["version"]?.string
+      else { throw .unreadableToolOutput(tool: "pip", what: "which packages it would install") }
+      versions[PipRequirement.package(of: name)] = version
+    }
+    return versions
+  }
+
+  private static func words(of request: PipRequest) -> String {
+    request.packages.map { Command($0, []).display }.joined(separator: " ")
+  }
+
+  /// The versions that are there are kept by being asked for.
+  private static func constraints(of request: PipRequest) -> String {
+    request.upgrade ? "" : "-c \"$work/installed\" "
+  }
+
+  private static func versions(of wheels: [LockedFile]) throws(InputsError) -> String {
+    var text = ""
+    for file in wheels {
+      guard let wheel = WheelName(file.name) else { throw .unusableFile(file.name) }
+      text += "\(wheel.package)==\(wheel.version)\n"
+    }
+    return text
   }
 
   /// Exactly those wheels.
@@ -233,12 +288,12 @@ package enum Pip {
 }
 
 /// What the file name of a wheel says ("Binary distribution format", PyPA specifications).
-struct WheelName: Equatable {
+package struct WheelName: Equatable, Sendable {
   /// In its one spelling.
-  let package: String
-  let version: String
+  package let package: String
+  package let version: String
 
-  init?(_ name: String) {
+  package init?(_ name: String) {
     guard name.hasSuffix(".whl") else { return nil }
     let parts = name.dropLast(".whl".count).split(separator: "-", omittingEmptySubsequences: false)
     guard 5...6 ~= parts.count, parts.allSatisfy({ !$0.isEmpty }) else { return nil }

@@ -40,6 +40,9 @@ package enum PipelineError: Failure {
   case wouldReplace(String)
   case noSecureShell(String)
   case noCheck(String)
+  case noLock(String, path: String)
+  case noProject
+  case notInLock(String, recipes: [String], near: [String])
   case notBuilt(String)
   case notATool(String)
   case toolLeavesHome(String, paths: [String], count: Int)
@@ -56,7 +59,7 @@ package enum PipelineError: Failure {
     switch self {
     case .step(_, let error): error.kind
     case .noSuchImage, .noSuchImageOrLayer, .noSuchRecipe, .noSuchVM, .notBuilt, .noKernel,
-      .toolMissing:
+      .toolMissing, .noLock, .noProject, .notInLock:
       .notFound
     case .vmExists, .vmIsRunning, .vmIsNotRunning, .vmIsPaused, .vmIsMade, .workNotFetched,
       .storeInUse,
@@ -131,6 +134,11 @@ package enum PipelineError: Failure {
     case .notCopied(let source, let target, let reason):
       "\"\(source)\" could not be copied to \"\(target)\": \(reason)"
     case .noSecureShell(let name): "the VM \"\(name)\" has no OpenSSH server"
+    case .noLock(let name, let path): "the recipe \"\(name)\" has no lock \"\(path)\""
+    case .noProject: "there is no project's recipe (hutch.toml) in this directory"
+    case .notInLock(let name, let recipes, _):
+      "no lock of " + recipes.map { "\"\($0)\"" }.joined(separator: ", ")
+        + " holds anything called \"\(name)\""
     case .noCheck(let name): "the recipe \"\(name)\" has no `check`"
     case .wouldReplace(let path):
       "\"\(path)\" is in the way: a directory is neither replaced nor merged"
@@ -178,6 +186,10 @@ package enum PipelineError: Failure {
       "`hutch sync \(name)` shows it; remove the VM all the same with `hutch rm --force \(name)`"
     case .guestProgramChanged: "try again"
     case .noSecureShell: "add the package \"openssh-server\" to its recipe"
+    case .noLock: "`hutch lock` or `hutch build` makes it"
+    case .noProject: "name a recipe with -r"
+    case .notInLock(_, _, let near) where !near.isEmpty:
+      "did you mean " + near.map { "\"\($0)\"" }.joined(separator: " or ") + "?"
     case .noCheck: "give it a shell script that shows that the image does what it is for"
     case .wouldReplace: "name another target, or remove it"
     case .recipeExists: "edit it, or replace it with --force"

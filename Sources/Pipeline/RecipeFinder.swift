@@ -61,6 +61,12 @@ package struct RecipeFinder: Sendable {
   /// The recipe of a project, in its directory.
   package static let projectFile = "hutch.toml"
 
+  /// A reference to the project's recipe in the current directory.
+  package static func projectHere() throws -> String {
+    guard Files.exists(projectFile) else { throw PipelineError.noProject }
+    return "."
+  }
+
   /// Where a name is looked for, in that order.
   func places(beside other: String? = nil) -> [String] {
     (other.map { [Files.parent(of: $0)] } ?? []) + [userDirectory, shippedDirectory]

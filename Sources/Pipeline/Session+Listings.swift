@@ -1,8 +1,15 @@
 package import Catalog
-internal import Vocabulary
+internal import Planning
+package import Vocabulary
 
 extension Session {
   package func images() throws -> [ImageRecord] { try catalog.images() }
+
+  /// The date of the newest thing inside that has one; `nil` if nothing has, or if nobody can say.
+  package func contentsDate(of image: ImageID) -> SourceDate? {
+    guard let date = try? configuration(of: image).created, date > .constant else { return nil }
+    return date
+  }
 
   /// Of one image, the lowest first, or of the whole store.
   package func layers(of image: String?) throws -> [LayerRecord] {

@@ -7,9 +7,9 @@ internal import Vocabulary
 
 extension Session {
   /// Debian's package that stands for the kernel of VMs.
-  private static let kernelPackage = "linux-image-cloud-amd64"
+  static let kernelPackage = "linux-image-cloud-amd64"
   /// Whose kernel VMs of an image get that does not begin with a suite.
-  private static let kernelSuite = "trixie"
+  static let kernelSuite = "trixie"
   /// How old the package lists may be while one lock is completed.
   private static let listsMaximumAge: Int64 = 3600
 
@@ -80,10 +80,11 @@ extension Session {
     return .lockIsStale(recipe: found.name, reasons: reasons)
   }
 
-  /// Steps that are locked stay as they are; the others are resolved one after the other, each
-  /// knowing what the ones before it will have installed.
-  private func resolve(
+  /// Steps that are locked stay as they are, but for what is to be renewed; the others are resolved
+  /// one after the other, each knowing what the ones before it will have installed.
+  func resolve(
     _ chain: RecipeChain, _ states: [LockState], _ before: Lock?,
+    renewing renewal: LockRenewal = LockRenewal(),
     files: [StepID: [Planning.CopiedFile]], isBorrowed: Bool, _ terms: BuildTerms,
     _ lease: Lease
   ) throws -> Lock {
@@ -93,20 +94,30 @@ extension Session {
     for (step, state) in zip(chain.steps, states) {
       guard let ask = StepAsk(step.action) else { continue }
       var entry = LockedStep(id: step.id, ask: ask)
+      let names = renewal.names[step.id]
       if case .locked(let before) = state {
         entry = LockedStep(
           id: step.id, ask: ask, date: before.date, packages: before.packages,
           files: before.files, environment: before.environment)
-      } else {
+      }
+      if names != nil || !state.isComplete {
         let soFar = Lock(
           architecture: .amd64, recipes: LockedRecipe.all(of: chain), archives: [],
           steps: steps)
         do {
           if StepAsk.toolKinds.contains(ask.kind) {
             let layers = try buildLocked(chain, soFar, files: files, terms, lease)
+            let kept = names.map { renewed in
+              entry.files.filter { !renewed.contains(WheelName($0.name)?.package ?? "") }
+            }
             entry = LockedStep(
               id: step.id, ask: ask,
-              files: try resolveFiles(of: step, chain.based(on: soFar), over: layers, lease))
+              files: try resolveFiles(
+                of: step, chain.based(on: soFar), over: layers, keeping: kept ?? [], lease))
+          } else if let names, ask.takesPackages {
+            entry = try renew(
+              names, of: entry, ask, over: status,
+              with: try archives.resolver(of: chain.suite ?? ""), lease)
           } else if case .image(let reference) = step.action {
             entry = try resolveImage(reference, of: step, in: chain, ask, lease)
           } else if ask.takesPackages, chain.suite == nil {
@@ -133,8 +144,11 @@ extension Session {
       }
       steps.append(entry)
     }
+    if !renewal.names.isEmpty, let suite = chain.suite {
+      try archives.resolver(of: suite).requireWhole(status)
+    }
     let kernel =
-      try before?.kernel
+      try (renewal.kernel ? nil : before?.kernel)
       ?? lockKernel(archives.resolver(of: chain.suite ?? Self.kernelSuite), lease)
     return Lock(
       architecture: .amd64, recipes: LockedRecipe.all(of: chain, isBorrowed: isBorrowed),
@@ -142,7 +156,21 @@ extension Session {
       steps: steps, pins: before?.pins ?? [], kernel: kernel)
   }
 
-  private func archiveResolver(for suite: String) throws -> AptResolver {
+  /// - Parameter status: what the steps before it install.
+  private func renew(
+    _ names: [String], of entry: LockedStep, _ ask: StepAsk, over status: [UInt8],
+    with resolver: AptResolver, _ lease: Lease
+  ) throws -> LockedStep {
+    try obtain(entry.packages, lease)
+    let own = try PackageRepository.summary(entry.packages, in: inputStore).status
+    // A version that the recipe asks for stays asked for.
+    let wanted = names.map { name in ask.names.first { $0.hasPrefix(name + "=") } ?? name }
+    return LockedStep(
+      id: entry.id, ask: ask,
+      packages: try resolver.renew(wanted, of: entry.packages, over: status, own: own))
+  }
+
+  func archiveResolver(for suite: String) throws -> AptResolver {
     let resolver = try AptResolver(
       directory: layout.aptLists, sources: try AptSources.fromHost(), suite: suite,
       architecture: .amd64)

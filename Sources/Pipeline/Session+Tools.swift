@@ -37,8 +37,12 @@ extension Session {
   }
 
   /// All files that a step needs over those layers, in the store; as the lock will have them.
+  ///
+  /// - Parameter kept: files that are to come again rather than newer ones; of `pip` steps.
   func resolveFiles(
-    of step: ChainStep, _ chain: RecipeChain, over layers: [DiffID], _ lease: Lease
+    of step: ChainStep, _ chain: RecipeChain, over layers: [DiffID],
+    keeping kept: [LockedFile] = [],
+    _ lease: Lease
   ) throws -> [LockedFile] {
     try withJobDirectory { directory in
       let variables = chain.environment(through: step.recipeIndex)
@@ -55,7 +59,8 @@ extension Session {
         return try keep(found.map { try measure($0, in: out) }, from: out, lease)
       case .pip(let request):
         let script = try Pip.resolve(
-          request, with: HostPip.fromHost(environment), settings: directory + "/settings")
+          request, keeping: kept, with: HostPip.fromHost(environment),
+          settings: directory + "/settings")
         let out = try download(
           script, what: step.action.summary, environment: variables, over: layers,
           in: directory, lease
@@ -65,6 +70,43 @@ extension Session {
           try Files.list(out), installed: String(decoding: installed, as: UTF8.self))
         return try keep(names.map { try measure($0, in: out) }, from: out, lease)
       case .apt, .bootstrap, .copy, .fetch, .image, .run: return []
+      }
+    }
+  }
+
+  /// Versions that a step would get today, by the names of packages; the image's own tools say.
+  func survey(
+    _ step: ChainStep, _ chain: RecipeChain, over layers: [DiffID], _ lease: Lease
+  ) throws -> [String: String] {
+    try withJobDirectory { directory in
+      let variables = chain.environment(through: step.recipeIndex)
+      let settings = directory + "/settings"
+      let limit = 64 << 20
+      switch step.action {
+      case .npm(let request):
+        let script = try Npm.survey(
+          request, with: HostNpm.fromHost(environment), settings: settings)
+        let out = try download(
+          script, what: step.action.summary, environment: variables, over: layers,
+          in: directory, lease
+        ) { Npm.refusal(of: request, said: $0) }
+        var versions: [String: String] = [:]
+        for (index, text) in request.packages.enumerated() {
+          try requireFile(Npm.report(index), in: out)
+          versions[NpmName.package(of: text)] = try Npm.surveyed(
+            try Files.read("\(out)/\(Npm.report(index))", limit: limit))
+        }
+        return versions
+      case .pip(let request):
+        let script = try Pip.survey(
+          request, with: HostPip.fromHost(environment), settings: settings)
+        let out = try download(
+          script, what: step.action.summary, environment: variables, over: layers,
+          in: directory, lease
+        ) { Pip.refusal(of: request, said: $0) }
+        try requireFile(Pip.report, in: out)
+        return try Pip.surveyed(try Files.read("\(out)/\(Pip.report)", limit: limit))
+      case .apt, .bootstrap, .copy, .fetch, .image, .run: return [:]
       }
     }
   }

@@ -17,6 +17,53 @@ import Vocabulary
     }
   }
 
+  @Test func `of a step's packages, those that are named become newer and no others`() throws {
+    guard let sources = try sources("renew") else { return }
+    let place = try Workplace()
+    let resolver = try AptResolver(
+      directory: place("apt"), sources: sources, suite: "trixie", architecture: .amd64)
+    try resolver.refresh(olderThan: 3600) { _ in }
+    func status(_ name: String, _ version: String, needs: String = "") -> [UInt8] {
+      Array(
+        """
+        Package: \(name)
+        Status: install ok installed
+        Architecture: amd64
+        Version: \(version)\(needs)
+        Maintainer: x <x@example.org>
+        Description: x
+
+
+        """.utf8)
+    }
+    let candidates = try resolver.candidates(of: ["libc6", "bash", "not-there-at-all"])
+    #expect(candidates.keys.sorted() == ["bash", "libc6"])
+    let old = ["bash", "libc6", "zlib1g"].map { name in
+      LockedPackage(
+        name: name, version: "0.1-1", architecture: "amd64", path: "pool/\(name).deb",
+        size: ByteCount(1), digest: Digest.of(name))
+    }
+    let own = old.flatMap { status($0.name, $0.version) }
+    let renewed = try resolver.renew(["libc6"], of: old, over: [], own: own)
+    #expect(renewed.first { $0.name == "libc6" }?.version == candidates["libc6"])
+    for package in old where package.name != "libc6" { #expect(renewed.contains(package)) }
+    // The newer one needs a newer libc6, which is not the step's to change.
+    #expect {
+      try resolver.renew(
+        ["zlib1g"], of: [old[2]], over: status("libc6", "0.1-1"), own: status("zlib1g", "0.1-1"))
+    } throws: { error in
+      guard case InputsError.wouldUpgrade("libc6", from: "0.1-1", _) = error else { return false }
+      return true
+    }
+    try resolver.requireWhole(own)
+    #expect {
+      try resolver.requireWhole(own + status("odd", "1", needs: "\nDepends: bash (= 0.2-1)"))
+    } throws: { error in
+      guard case InputsError.wouldBreak(let said) = error else { return false }
+      return said.contains("odd") && said.contains("0.2-1")
+    }
+  }
+
   @Test func `packages are resolved against signed lists, and steps over their parents`() throws {
     guard let sources = try sources("resolve") else { return }
     let place = try Workplace()
