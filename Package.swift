@@ -59,6 +59,7 @@ let package = Package(
     stage("Planning", ["Vocabulary", "Recipes"]),
     stage("Inputs", ["Vocabulary", "Host", "Archives", "Recipes", "CArchive"]),
     stage("Layers", ["Vocabulary", "Host", "Archives", "CZstd"]),
+    stage("Inventory", ["Vocabulary", "Recipes", "Inputs", "Layers"]),
     stage("Disks", ["Vocabulary", "Host"]),
     stage("Building", ["Vocabulary", "Host", "Archives", "Inputs", "Layers", "Disks"]),
     stage("Catalog", ["Vocabulary", "Host", grdb]),
@@ -73,14 +74,15 @@ let package = Package(
     stage(
       "Pipeline",
       [
-        "Vocabulary", "Host", "Recipes", "Planning", "Inputs", "Building", "Layers", "Catalog",
-        "Disks", "GuestProtocol", "Workspaces", "Launch",
+        "Vocabulary", "Host", "Recipes", "Planning", "Inputs", "Building", "Layers",
+        "Inventory", "Catalog", "Disks", "GuestProtocol", "Workspaces", "Launch",
       ]),
     stage(
       "Commands",
       [
-        "Vocabulary", "Host", "Recipes", "Inputs", "Layers", "Building", "Catalog", "Workspaces",
-        "Launch", "Pipeline", arguments,
+        "Vocabulary", "Host", "Recipes", "Planning", "Inputs", "Layers", "Inventory", "Building",
+        "Catalog",
+        "Workspaces", "Launch", "Pipeline", arguments,
       ]),
     .executableTarget(name: "hutch", dependencies: ["Commands"], swiftSettings: strict),
 
@@ -94,6 +96,7 @@ let package = Package(
     tests("Planning", ["Vocabulary", "Recipes"]),
     tests("Inputs", ["Vocabulary", "Host", "Recipes"]),
     tests("Layers", ["Vocabulary", "Host", "Archives"]),
+    tests("Inventory", ["Vocabulary", "Layers"]),
     tests("Building", ["Vocabulary", "Host", "Layers"]),
     tests("Catalog", ["Vocabulary", "Host", grdb], files: ["Fixtures"]),
     tests("Disks", ["Vocabulary", "Host"]),

@@ -153,3 +153,28 @@ extension Catalog {
 
   private static func work(_ key: StepKey) -> String { "step/\(key)" }
 }
+
+extension Catalog {
+  /// How layers of the store were made, those that a step made here. A layer that several steps
+  /// made has the record that comes first as text, so that the answer is the same everywhere.
+  package func records(
+    of layers: [DiffID]
+  ) throws(CatalogError) -> [DiffID: RecordedStep] {
+    try read { database in
+      var records: [DiffID: RecordedStep] = [:]
+      for layer in layers {
+        let row = try database.row(
+          """
+          SELECT step.key, record, recipe, ordinal, impure, build_ms, built_at
+          FROM step JOIN object ON object.id = step.layer
+          WHERE object.kind = 'layer' AND object.key = ? ORDER BY record LIMIT 1
+          """, [layer.description])
+        guard let row, let key = StepKey(row[0] as String) else { continue }
+        records[layer] = RecordedStep(
+          key: key, record: row[1], layer: layer, recipe: row[2], ordinal: row[3], impure: row[4],
+          buildMilliseconds: row[5], builtAt: row[6])
+      }
+      return records
+    }
+  }
+}

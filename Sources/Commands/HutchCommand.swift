@@ -38,6 +38,8 @@ struct HutchCommand: ParsableCommand {
           StartVerb.self, StopVerb.self, RestartVerb.self, PauseVerb.self, ResumeVerb.self,
           CopyVerb.self, SecureShellVerb.self, SecureShellConfigurationVerb.self,
           ForwardVerb.self, SecureShellProxyVerb.self, LogsVerb.self, CloneVerb.self, DiffVerb.self,
+          InspectVerb.self,
+          BillOfMaterialsVerb.self,
           CheckVerb.self, ExportVerb.self, FetchVerb.self, ImportVerb.self, LayersVerb.self,
           LockVerb.self, OutdatedVerb.self, UpdateVerb.self, InitVerb.self, RecipeVerb.self,
           VerifyVerb.self, TagVerb.self, UntagVerb.self, PinVerb.self, UnpinVerb.self, WhyVerb.self,

@@ -1,17 +1,17 @@
 /// Paragraphs of Debian control files (`deb-control(5)`, Debian Policy section 5.1): `Packages`,
 /// `status`, `Release` and the control file of a package.
-struct ControlStanza: Sendable {
+package struct ControlStanza: Sendable {
   /// As they stand there, in order; folded lines keep their line breaks.
   private(set) var fields: [(name: String, value: String)]
 
   /// The value without the space around it; names are compared without case.
-  subscript(name: String) -> String? {
+  package subscript(name: String) -> String? {
     let wanted = name.lowercased()
     return fields.first { $0.name.lowercased() == wanted }?.value
   }
 
   /// Lines that are neither a field nor the continuation of one are left out.
-  static func parse(_ text: String) -> [ControlStanza] {
+  package static func parse(_ text: String) -> [ControlStanza] {
     var stanzas: [ControlStanza] = []
     var fields: [(name: String, value: String)] = []
     func close() {

@@ -85,9 +85,35 @@ package struct MergedTree: Sendable, Hashable {
     return index < items.count && items[index].entry.path == path ? index : nil
   }
 
+  /// Where a path leads: symbolic links are followed, as they are by somebody who has the tree as
+  /// root directory; the last part need not be there. `nil` if it goes round in circles.
+  package func resolve(_ path: GuestPath) -> GuestPath? {
+    var found = GuestPath.root
+    var rest = path.parts.map { Array($0) }[...]
+    var links = 0
+    while let part = rest.popFirst() {
+      if part == Array("..".utf8) {
+        found = found.parent ?? .root
+        continue
+      }
+      guard let next = found.appending(part) else { return nil }
+      guard let index = index(of: next), case .symlink(let target) = items[index].entry.kind else {
+        found = next
+        continue
+      }
+      // As many as the kernel follows (path_resolution(7)).
+      links += 1
+      if links > 40 { return nil }
+      if target.first == 0x2F { found = .root }
+      let parts = target.split(separator: 0x2F).filter { !$0.elementsEqual(".".utf8) }
+      rest = (parts.map { Array($0) } + rest)[...]
+    }
+    return found
+  }
+
   /// What is in a directory, at any depth: those whose paths begin with it and a slash, which
   /// stand together.
-  private func below(_ directory: GuestPath) -> Range<Int> {
+  package func below(_ directory: GuestPath) -> Range<Int> {
     if directory.isRoot { return 0..<items.count }
     let slash = directory.bytes + [0x2F]
     // The byte after the slash.

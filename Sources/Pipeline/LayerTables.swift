@@ -11,6 +11,7 @@ final class LayerTables {
   private let session: Session
   private let lease: Lease
   private var known: [DiffID: TableOfContents] = [:]
+  private var readers: [DiffID: LayerReader] = [:]
 
   init(_ session: Session, _ lease: Lease) {
     self.session = session
@@ -30,10 +31,17 @@ final class LayerTables {
 
   /// The contents of a file as the layer has it, without unpacking the rest; `nil` if it has none.
   func file(_ path: GuestPath, in layer: DiffID, limit: Int) throws -> [UInt8]? {
+    try reader(of: layer).file(path, limit: limit)
+  }
+
+  /// Kept: the next file often lies in the part that was decoded for the last one.
+  private func reader(of layer: DiffID) throws -> LayerReader {
+    if let reader = readers[layer] { return reader }
     let encoding = try session.catalog.newestEncoding(of: layer)
     let reader = try LayerReader(
       blob: "\(session.layout.root)/\(encoding.path)", table: try table(of: layer))
-    return try reader.file(path, limit: limit)
+    readers[layer] = reader
+    return reader
   }
 
   /// The contents of a file as the chain shows it; `nil` if it has none.

@@ -42,6 +42,7 @@ package enum PipelineError: Failure {
   case noCheck(String)
   case noLock(String, path: String)
   case noProject
+  case noSuchPath(String, image: String)
   case notInLock(String, recipes: [String], near: [String])
   case notBuilt(String)
   case notATool(String)
@@ -59,7 +60,7 @@ package enum PipelineError: Failure {
     switch self {
     case .step(_, let error): error.kind
     case .noSuchImage, .noSuchImageOrLayer, .noSuchRecipe, .noSuchVM, .notBuilt, .noKernel,
-      .toolMissing, .noLock, .noProject, .notInLock:
+      .toolMissing, .noLock, .noProject, .noSuchPath, .notInLock:
       .notFound
     case .vmExists, .vmIsRunning, .vmIsNotRunning, .vmIsPaused, .vmIsMade, .workNotFetched,
       .storeInUse,
@@ -136,6 +137,7 @@ package enum PipelineError: Failure {
     case .noSecureShell(let name): "the VM \"\(name)\" has no OpenSSH server"
     case .noLock(let name, let path): "the recipe \"\(name)\" has no lock \"\(path)\""
     case .noProject: "there is no project's recipe (hutch.toml) in this directory"
+    case .noSuchPath(let path, let image): "there is no \"\(path)\" in the image \"\(image)\""
     case .notInLock(let name, let recipes, _):
       "no lock of " + recipes.map { "\"\($0)\"" }.joined(separator: ", ")
         + " holds anything called \"\(name)\""
