@@ -14,6 +14,8 @@ package struct NormalisationRule: Sendable {
     case rewrite(String)
     /// Field 3 of each line (days since 1970) becomes the day of the step.
     case fixPasswordDates
+    /// The date of each entry becomes that of the step.
+    case fixKeyStoreDates
   }
 
   /// Parts joined by `/`; `*` stands for any run of bytes within one part.
@@ -30,7 +32,7 @@ package struct NormalisationRule: Sendable {
 
 package enum Normalisation {
   /// Part of every step key: raise it whenever a row changes what a layer holds.
-  package static let version = 2
+  package static let version = 3
 
   package static let rules: [NormalisationRule] = [
     .init("dev", .clear, "device nodes come from the running kernel"),
@@ -87,6 +89,8 @@ package enum Normalisation {
     .init("etc/apt/sources.list", .rewrite(""), "names the offline repository of the build"),
     .init("etc/apt/sources.list.d", .clear, "names the offline repository of the build"),
     .init("etc/shadow", .fixPasswordDates, "the day of the build"),
+    .init(
+      "etc/ssl/certs/java/cacerts", .fixKeyStoreDates, "when each certificate was put there"),
 
     .init("root/.cache", .remove, "leftovers of the step's tools"),
     .init("root/.bash_history", .remove, "leftovers of the step's tools"),

@@ -110,6 +110,10 @@ package struct TreeNormaliser {
     case .fixPasswordDates where status.kind == .regular:
       let text = try directory.openBeneath(name, .read).readAll(limit: 16 << 20)
       try replace(name, with: Normalisation.fixPasswordDates(text, date: date), in: directory)
+    case .fixKeyStoreDates where status.kind == .regular:
+      let store = try directory.openBeneath(name, .read).readAll(limit: 16 << 20)
+      guard let fixed = JavaKeyStore.withDates(store, date) else { return false }
+      try replace(name, with: fixed, in: directory)
     default: break
     }
     return false

@@ -51,7 +51,8 @@ import Vocabulary
     .init("var/lib/cloud/instance", .gone), .init("etc/hostname", .text("localhost\n")),
     .init("etc/hosts", .text(hosts)), .init("etc/resolv.conf", .text("")),
     .init("etc/apt/sources.list", .text("")), .init("etc/apt/sources.list.d", .cleared),
-    .init("etc/shadow", .text("x")), .init("root/.cache", .gone),
+    .init("etc/shadow", .text("x")), .init("etc/ssl/certs/java/cacerts", .text("x")),
+    .init("root/.cache", .gone),
     .init("root/.bash_history", .gone), .init("root/.wget-hsts", .gone),
     .init("root/.npm/_logs", .gone), .init("home/agent/.cache", .gone),
   ]
