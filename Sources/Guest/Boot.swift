@@ -20,6 +20,7 @@ enum Boot {
       try mountRoot(arguments.root)
       try enterRoot(mountingCgroups: arguments.mode == .run)
       try Tools.mount(arguments.tools)
+      mountModules(arguments)
       try settle(arguments)
       if arguments.mode == .start { try handOver(arguments) }
       server.serve()
@@ -103,6 +104,21 @@ enum Boot {
     ] { _ = unsafe guest_symlink(target, link) }
     _ = unsafe guest_mkdir("/run/hutch", 0o700)
     _ = unsafe guest_mkdir("/run/lock", 0o1777)
+  }
+
+  /// Shows the kernel's modules to an image that can load them; for others, and where it fails,
+  /// nothing is touched.
+  private static func mountModules(_ arguments: KernelArguments) {
+    if arguments.modules.isEmpty || !exists("/sbin/modprobe") { return }
+    let target = "/lib/modules/" + arguments.modules
+    do {
+      let device = try Tools.device(arguments.tools.count)
+      try waitFor(device)
+      try makeDirectories(target)
+      mount(device, target, "ext4", GUEST_READ_ONLY | GUEST_NO_SUID | GUEST_NO_DEVICES, nil)
+    } catch {
+      log("modules: \(error)")
+    }
   }
 
   /// A mount that a broken image may refuse without stopping the boot.

@@ -19,6 +19,8 @@ struct KernelArguments {
   var machineID: [UInt8]?
   /// Names of tools, for the devices after the first.
   var tools: [String] = []
+  /// The kernel release whose modules are on the device after those of the tools; or empty.
+  var modules = ""
   /// What `start` hands over to.
   var initPath = "/sbin/init"
 
@@ -34,6 +36,7 @@ struct KernelArguments {
       case "hutch.hostname": hostname = value
       case "hutch.machine_id": machineID = KernelArguments.hexadecimal(value)
       case "hutch.tools": tools = value.split(separator: ",").map { String($0) }
+      case "hutch.modules": modules = value
       case "hutch.init": initPath = value
       default: break
       }

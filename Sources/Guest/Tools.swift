@@ -6,10 +6,19 @@ enum Tools {
   private static let mounts = "/run/hutch/tools"
   private static let links = "/usr/local/bin"
 
-  /// - Parameter names: of `/dev/vdb`, `/dev/vdc`, and so on.
+  /// `/dev/vdb` is the first after the root's.
+  static func device(_ index: Int) throws(SystemError) -> String {
+    let letters = Array("bcdefghijklmnopqrstuvwxyz")
+    guard letters.indices.contains(index) else {
+      throw SystemError(operation: "find a name for device \(index)", errno: Errno.noEntry)
+    }
+    return "/dev/vd\(letters[index])"
+  }
+
+  /// - Parameter names: of the devices after the root's, in their order.
   static func mount(_ names: [String]) throws(SystemError) {
-    for (name, letter) in zip(names, "bcdefghijklmnopqrstuvwxyz") {
-      let device = "/dev/vd\(letter)"
+    for (index, name) in names.enumerated() {
+      let device = try device(index)
       let whole = "\(mounts)/\(name)"
       let home = "/opt/\(name)"
       try Boot.waitFor(device)

@@ -24,7 +24,7 @@ package enum Processes {
   package static func debianPackage(of tool: String) -> String {
     let packages = [
       "mmdebstrap": "mmdebstrap", "qemu-system-x86_64": "qemu-system-x86",
-      "qemu-img": "qemu-utils", "mke2fs": "e2fsprogs", "debugfs": "e2fsprogs",
+      "qemu-img": "qemu-utils", "mke2fs": "e2fsprogs", "debugfs": "e2fsprogs", "depmod": "kmod",
       "e2fsck": "e2fsprogs", "newuidmap": "uidmap", "newgidmap": "uidmap", "apt-get": "apt",
       "dpkg": "dpkg", "skopeo": "skopeo", "gpgv": "gpgv", "curl": "curl",
       "git": "git",

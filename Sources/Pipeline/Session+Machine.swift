@@ -36,6 +36,8 @@ extension Session {
     let tools = vm.tools.map { tool in
       DiskChain(files: tool.diskFiles.map(diskFile), readOnly: true)
     }
+    let modules = DiskChain(
+      files: [DiskFile(path: bundle.modules, format: .raw)], readOnly: true)
     let runtime = RuntimeDirectory(store: layout.root, environment)
     try runtime.prepare(environment)
     let socket = runtime.socket(of: vm.name)
@@ -46,9 +48,10 @@ extension Session {
         cpus: vm.cpus, memory: vm.memory, accelerator: verdict.accelerator,
         kernel: bundle.kernel, initrd: bundle.initrd,
         commandLine: KernelCommandLine(
-          mode: mode, nonce: [], user: configuration.machine.user, tools: vm.tools.map(\.name)),
+          mode: mode, nonce: [], user: configuration.machine.user, tools: vm.tools.map(\.name),
+          modules: bundle.kernelRelease),
         // Nobody misses the disk of a throwaway VM after a crash of the host.
-        disks: [DiskChain(files: files, flushes: !vm.ephemeral)] + tools),
+        disks: [DiskChain(files: files, flushes: !vm.ephemeral)] + tools + [modules]),
       emulator: verdict.emulator,
       identity: MachineIdentity.make(hostname: vm.name, seed: vm.seed),
       consoleLog: folder + "/console.log")

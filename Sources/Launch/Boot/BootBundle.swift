@@ -1,7 +1,8 @@
 internal import Host
 package import Vocabulary
 
-/// A directory with everything that a VM boots from: `vmlinux`, `initrd`, `bundle.json`. Made once
+/// A directory with everything that a VM boots from: `vmlinux`, `initrd`, `modules.img`,
+/// `bundle.json`. Made once
 /// from a locked kernel package and the guest program; a pure function of both.
 package struct BootBundle: Sendable, Hashable {
   package let id: Digest
@@ -17,9 +18,11 @@ package struct BootBundle: Sendable, Hashable {
 
   package var kernel: String { directory + "/vmlinux" }
   package var initrd: String { directory + "/initrd" }
+  /// A file system with all modules of the kernel, as `/lib/modules/RELEASE` has them.
+  package var modules: String { directory + "/modules.img" }
 
   /// Changes whenever the same inputs would give another bundle.
-  package static let format = 1
+  package static let format = 2
 
   package static func identify(kernelPackage: Digest, guestProgram: Digest) -> Digest {
     .of("hutch boot bundle \(format)\n\(kernelPackage)\n\(guestProgram)\n")
@@ -35,7 +38,8 @@ package struct BootBundle: Sendable, Hashable {
       let json = try? JSON(parsing: bytes), json["id"]?.string == id.description,
       let release = json["kernel_release"]?.string,
       json["vmlinux_bytes"]?.integer == Files.status(directory + "/vmlinux")?.size,
-      json["initrd_bytes"]?.integer == Files.status(directory + "/initrd")?.size
+      json["initrd_bytes"]?.integer == Files.status(directory + "/initrd")?.size,
+      json["modules_bytes"]?.integer == Files.status(directory + "/modules.img")?.size
     else { return nil }
     return BootBundle(id: id, directory: directory, kernelRelease: release)
   }
@@ -55,7 +59,15 @@ package struct BootBundle: Sendable, Hashable {
     guard ELFFile(program) != nil else {
       throw LaunchError.configuration(reason: "\"\(guestProgram)\" is no program for x86-64")
     }
-    let package = try KernelPackage.read(kernelPackage)
+    try Files.makeDirectories(root)
+    let aside = "\(root)/.new-\(Hex.encode(Randomness.bytes(8)))"
+    defer { try? Files.removeTree(aside) }
+    let tree = aside + "/modules"
+    try Files.makeDirectories(tree)
+    let package = try KernelPackage.read(kernelPackage, modulesTo: tree)
+    let modules = try ModulesImage.make(of: tree, release: package.release)
+    try Files.removeTree(tree)
+    try OwnedDescriptor.open(modules, .read).sync()
     let vmlinux = try KernelImage.unpack(package.vmlinuz, path: kernelPackage)
     let initrd = initrd(program: program, modules: package.modules)
     let description = JSON.object([
@@ -66,42 +78,36 @@ package struct BootBundle: Sendable, Hashable {
       "modules": .array(package.modules.map { .string($0.name) }),
       "vmlinux_bytes": .integer(Int64(vmlinux.count)),
       "initrd_bytes": .integer(Int64(initrd.count)),
+      "modules_bytes": .integer(Files.status(modules)?.size ?? 0),
     ])
     try publish(
       [
         ("vmlinux", vmlinux), ("initrd", initrd),
         ("bundle.json", [UInt8](description.indented.utf8)),
       ],
-      as: name(id), in: root)
+      in: aside, as: name(id), in: root)
     guard let bundle = existing(id, in: root) else {
       throw LaunchError.configuration(reason: "another bundle stands at \"\(root)/\(name(id))\"")
     }
     return bundle
   }
 
+  /// Puts the last files into the new directory, and that where it belongs.
   private static func publish(
-    _ files: [(name: String, content: [UInt8])], as name: String, in root: String
+    _ files: [(name: String, content: [UInt8])], in aside: String, as name: String,
+    in root: String
   ) throws {
-    try Files.makeDirectories(root)
     let target = "\(root)/\(name)"
-    let aside = "\(root)/.new-\(Hex.encode(Randomness.bytes(8)))"
-    try Files.makeDirectories(aside)
+    for file in files { try Files.write("\(aside)/\(file.name)", file.content) }
+    try Files.syncDirectory(aside)
+    // Left over from a damaged one, or somebody was faster, which is as good.
+    if Files.exists(target), try Files.list(target).isEmpty { try Files.removeTree(target) }
     do {
-      for file in files { try Files.write("\(aside)/\(file.name)", file.content) }
-      try Files.syncDirectory(aside)
-      // Left over from a damaged one, or somebody was faster, which is as good.
-      if Files.exists(target), try Files.list(target).isEmpty { try Files.removeTree(target) }
-      do {
-        try Files.rename(aside, to: target, replacing: false)
-      } catch {
-        guard Files.exists(target) else { throw error }
-        try Files.removeTree(aside)
-      }
-      try Files.syncDirectory(root)
+      try Files.rename(aside, to: target, replacing: false)
     } catch {
-      try? Files.removeTree(aside)
-      throw error
+      guard Files.exists(target) else { throw error }
     }
+    try Files.syncDirectory(root)
   }
 
   /// `/init`, `/modules/*.ko` and `/modules/order`, which the guest program loads from.

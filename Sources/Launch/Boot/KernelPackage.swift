@@ -1,4 +1,5 @@
 internal import Archives
+internal import Host
 internal import Vocabulary
 
 /// What we take from a Debian `linux-image-…-cloud-amd64` package.
@@ -21,7 +22,9 @@ struct KernelPackage {
   private static let packageLimit = ByteCount.mebibytes(256)
   private static let moduleLimit = ByteCount.mebibytes(16)
 
-  static func read(_ path: String) throws -> KernelPackage {
+  /// - Parameter directory: gets all modules as they are in the package, below
+  ///   `lib/modules/RELEASE`.
+  static func read(_ path: String, modulesTo directory: String) throws -> KernelPackage {
     var release: String?
     var vmlinuz: [UInt8]?
     var candidates: [String: [UInt8]] = [:]
@@ -31,8 +34,12 @@ struct KernelPackage {
       if let version = name.split(separator: "/").last?.wholePrefix("vmlinuz-") {
         release = version
         vmlinuz = try data.readAll(limit: packageLimit)
-      } else if let module = moduleName(name), neededNames.contains(module) {
+      } else if let place = modulePlace(entry) {
         let content = try data.readAll(limit: moduleLimit)
+        let file = "\(directory)/\(place)"
+        try Files.makeDirectories(Files.parent(of: file), mode: 0o755)
+        try Files.write(file, content, mode: 0o644, durable: false)
+        guard let module = moduleName(name), neededNames.contains(module) else { return true }
         candidates[module] =
           name.hasSuffix(".ko")
           ? content
@@ -55,6 +62,14 @@ struct KernelPackage {
       "net_failover", "vsock", "vmw_vsock_virtio_transport_common", "rng-core", "jbd2", "mbcache",
       "crc16", "crc32c_generic", "libcrc32c",
     ])
+
+  /// `lib/modules/…` of a file that is there, be it below `/usr` or not.
+  private static func modulePlace(_ entry: ArchiveEntry) -> String? {
+    guard let path = entry.guestPath?.description else { return nil }
+    return ["/usr/lib/modules/", "/lib/modules/"].first(where: path.hasPrefix).map { prefix in
+      "lib/modules/" + path.dropFirst(prefix.count)
+    }
+  }
 
   /// `virtio-rng` of `…/kernel/drivers/char/hw_random/virtio-rng.ko.xz`.
   private static func moduleName(_ path: String) -> String? {

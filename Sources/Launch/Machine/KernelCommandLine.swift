@@ -23,6 +23,8 @@ package struct KernelCommandLine: Sendable, Hashable {
   package var machineID: [UInt8]?
   /// Names of the tools on the disks after the first, in their order.
   package var tools: [String]
+  /// The kernel release whose modules are on the last disk, if they are.
+  package var modules: String?
   /// What `start` hands over to; `/sbin/init` if nothing is said.
   package var initPath: String?
   /// Speculative execution is guarded against inside the guest too. Off, because the wall is the
@@ -31,7 +33,8 @@ package struct KernelCommandLine: Sendable, Hashable {
 
   package init(
     mode: Mode, nonce: [UInt8], user: String? = nil, hostname: String? = nil,
-    machineID: [UInt8]? = nil, tools: [String] = [], initPath: String? = nil,
+    machineID: [UInt8]? = nil, tools: [String] = [], modules: String? = nil,
+    initPath: String? = nil,
     mitigations: Bool = false
   ) {
     self.mode = mode
@@ -40,6 +43,7 @@ package struct KernelCommandLine: Sendable, Hashable {
     self.hostname = hostname
     self.machineID = machineID
     self.tools = tools
+    self.modules = modules
     self.initPath = initPath
     self.mitigations = mitigations
   }
@@ -61,6 +65,7 @@ package struct KernelCommandLine: Sendable, Hashable {
     if let hostname { words.append("hutch.hostname=\(hostname)") }
     if let machineID { words.append("hutch.machine_id=\(Hex.encode(machineID))") }
     if !tools.isEmpty { words.append("hutch.tools=\(tools.joined(separator: ","))") }
+    if let modules { words.append("hutch.modules=\(modules)") }
     if let initPath { words.append("hutch.init=\(initPath)") }
     guard nonce.count == 16, machineID?.count ?? 16 == 16 else {
       throw .configuration(reason: "nonce and machine ID have 16 bytes")
