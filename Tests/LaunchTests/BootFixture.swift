@@ -36,7 +36,7 @@ struct BootFixture: Sendable {
     HostEnvironment.current["HUTCH_TEST_CACHE"] ?? package + "/.build/launch-fixture"
 
   private static func make() throws(Missing) -> BootFixture {
-    for tool in ["qemu-system-x86_64", "qemu-img", "mke2fs", "apt-get", "dpkg-deb"] {
+    for tool in ["qemu-system-x86_64", "qemu-img", "mke2fs", "depmod", "apt-get", "dpkg-deb"] {
       guard Processes.find(tool) != nil else { throw Missing(what: tool) }
     }
     do {
@@ -60,7 +60,7 @@ struct BootFixture: Sendable {
   }
 
   /// The one of the program under test; else built, and built anew when its sources are newer.
-  private static func guestProgram() throws -> String {
+  static func guestProgram() throws -> String {
     if let tested = HostEnvironment.current["HUTCH_UNDER_TEST"] {
       return Files.parent(of: Files.parent(of: tested)) + "/libexec/hutch/guest"
     }
@@ -85,7 +85,7 @@ struct BootFixture: Sendable {
   }
 
   /// A package of the host's own suite; a metapackage leads to the one that it depends on.
-  private static func package(metapackage: String, as name: String) throws -> String {
+  static func package(metapackage: String, as name: String) throws -> String {
     let path = "\(cache)/\(name)"
     if Files.exists(path) { return path }
     var wanted = metapackage

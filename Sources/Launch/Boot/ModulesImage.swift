@@ -34,7 +34,7 @@ enum ModulesImage {
           "root_owner=0:0,hash_seed=6d6f6475-6c65-8000-8000-687574636801,nodiscard", "-d", root,
           output, "\(size)",
         ], environment: environment))
-    try makeRoots(content.map(\.path), in: output)
+    try makeRoots(content.count, in: output, environment)
     return output
   }
 
@@ -50,16 +50,29 @@ enum ModulesImage {
     }
   }
 
-  /// Whoever made it, in a VM the files are root's.
-  private static func makeRoots(_ paths: [String], in image: String) throws {
+  /// Whoever made it and when: in a VM the files are root's, and the bytes are the same again.
+  ///
+  /// - Parameter count: of files and directories; in a new file system they have the inodes after
+  ///   `lost+found`, the 11th ("Special inodes", ext4's on-disk format).
+  private static func makeRoots(
+    _ count: Int, in image: String, _ environment: [String: String]
+  ) throws {
     var script = ""
-    for path in paths {
-      for field in ["uid", "gid"] { script += "set_inode_field \"/\(path)\" \(field) 0\n" }
+    for inode in 11...(11 + count) {
+      script += "sif <\(inode)> uid 0\nsif <\(inode)> gid 0\n"
+      for field in ["atime", "ctime", "mtime", "crtime"] {
+        script += "sif <\(inode)> \(field) @\(SourceDate.constant)\n"
+        if field != "crtime" { script += "sif <\(inode)> \(field)_extra 0\n" }
+      }
     }
-    let file = image + ".debugfs"
-    try Files.write(file, Array(script.utf8), durable: false)
-    try Processes.runChecked(
-      Command("debugfs", ["-w", "-f", file, image], environment: Command.plainEnvironment))
-    try Files.remove(file)
+    let result = try Processes.run(
+      Command("debugfs", ["-w", "-f", "-", image], environment: environment),
+      input: Array(script.utf8), onOutput: { _ in })
+    // It repeats every command on its standard output, and shows errors on the other.
+    let complaints = result.errorTail.split(separator: "\n").filter { !$0.hasPrefix("debugfs ") }
+    if !result.status.isSuccess || !complaints.isEmpty {
+      throw LaunchError.configuration(
+        reason: "debugfs could not finish \"\(image)\": \(complaints.first ?? "no reason given")")
+    }
   }
 }
