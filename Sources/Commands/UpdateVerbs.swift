@@ -9,7 +9,8 @@ struct OutdatedVerb: ParsableCommand {
     discussion: """
       Without a RECIPE: the project's in this directory with its tools or, where there is none, every \
       recipe that has a lock. AGE is that of the locked version, where it has a date; LOCKS are the \
-      recipes whose locks hold it. Nothing is changed: `hutch update` does that.
+      recipes whose locks hold it. pip and npm are asked in the image before their step, which is built \
+      if it is missing. No lock is changed: `hutch update` does that.
       """)
 
   @OptionGroup var common: CommonOptions

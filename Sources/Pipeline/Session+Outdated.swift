@@ -95,7 +95,12 @@ extension Session {
       }
       let layers = try buildLocked(
         chain, lock, files: try CopySources.read(chain), first: index, terms, lease)
-      let versions = try survey(step, chain.based(on: lock), over: layers, lease)
+      let versions: [String: String]
+      do {
+        versions = try survey(step, chain.based(on: lock), over: layers, lease)
+      } catch let error as InputsError {
+        throw PipelineError.step(step.id, error)
+      }
       for content in lock.contents where content.step == step.id {
         guard let available = versions[content.name], available != content.version else {
           continue
