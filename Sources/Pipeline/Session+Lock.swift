@@ -88,48 +88,20 @@ extension Session {
     files: [StepID: [Planning.CopiedFile]], isBorrowed: Bool, _ terms: BuildTerms,
     _ lease: Lease
   ) throws -> Lock {
-    let archives = SuiteArchives(archiveResolver)
-    var status: [UInt8] = []
-    var steps: [LockedStep] = []
+    var work = LockWork(
+      chain: chain, files: files, archives: SuiteArchives(archiveResolver), terms: terms)
     for (step, state) in zip(chain.steps, states) {
       guard let ask = StepAsk(step.action) else { continue }
       var entry = LockedStep(id: step.id, ask: ask)
-      let names = renewal.names[step.id]
       if case .locked(let before) = state {
         entry = LockedStep(
           id: step.id, ask: ask, date: before.date, packages: before.packages,
           files: before.files, environment: before.environment)
       }
+      let names = renewal.names[step.id]
       if names != nil || !state.isComplete {
-        let soFar = Lock(
-          architecture: .amd64, recipes: LockedRecipe.all(of: chain), archives: [],
-          steps: steps)
         do {
-          if StepAsk.toolKinds.contains(ask.kind) {
-            let layers = try buildLocked(chain, soFar, files: files, terms, lease)
-            let kept = names.map { renewed in
-              entry.files.filter { !renewed.contains(WheelName($0.name)?.package ?? "") }
-            }
-            entry = LockedStep(
-              id: step.id, ask: ask,
-              files: try resolveFiles(
-                of: step, chain.based(on: soFar), over: layers, keeping: kept ?? [], lease))
-          } else if let names, ask.takesPackages {
-            entry = try renew(
-              names, of: entry, ask, over: status,
-              with: try archives.resolver(of: chain.suite ?? ""), lease)
-          } else if case .image(let reference) = step.action {
-            entry = try resolveImage(reference, of: step, in: chain, ask, lease)
-          } else if ask.takesPackages, chain.suite == nil {
-            // Only the layers say what is installed.
-            let layers = try buildLocked(chain, soFar, files: files, terms, lease)
-            let debian = try debian(in: layers, lease)
-            entry = try resolve(
-              step, ask, over: debian.status, with: archives, of: debian.suite, lease)
-          } else {
-            entry = try resolve(
-              step, ask, over: status, with: archives, of: chain.suite ?? "", lease)
-          }
+          entry = try resolveInputs(of: step, entry, renewing: names, work, lease)
         } catch let error as InputsError {
           throw PipelineError.step(step.id, error)
         }
@@ -138,14 +110,15 @@ extension Session {
         // Their own control files say what is installed afterwards and how old they are.
         try obtain(entry.packages, lease)
         let summary = try PackageRepository.summary(entry.packages, in: inputStore)
-        status += summary.status
+        work.status += summary.status
         entry = LockedStep(
           id: step.id, ask: ask, date: summary.date, packages: entry.packages)
       }
-      steps.append(entry)
+      work.steps.append(entry)
     }
+    let archives = work.archives
     if !renewal.names.isEmpty, let suite = chain.suite {
-      try archives.resolver(of: suite).requireWhole(status)
+      try archives.resolver(of: suite).requireWhole(work.status)
     }
     let kernel =
       try (renewal.kernel ? nil : before?.kernel)
@@ -153,21 +126,73 @@ extension Session {
     return Lock(
       architecture: .amd64, recipes: LockedRecipe.all(of: chain, isBorrowed: isBorrowed),
       archives: try archives.all(after: before?.archives ?? [], keepsOthers: chain.suite == nil),
-      steps: steps, pins: before?.pins ?? [], kernel: kernel)
+      steps: work.steps, pins: before?.pins ?? [], kernel: kernel)
   }
 
-  /// - Parameter status: what the steps before it install.
-  private func renew(
-    _ names: [String], of entry: LockedStep, _ ask: StepAsk, over status: [UInt8],
-    with resolver: AptResolver, _ lease: Lease
+  /// - Parameters:
+  ///   - entry: what the lock has of the step, if anything.
+  ///   - names: what of it may become newer while the rest stays; `nil` for all.
+  private func resolveInputs(
+    of step: ChainStep, _ entry: LockedStep, renewing names: [String]?, _ work: LockWork,
+    _ lease: Lease
   ) throws -> LockedStep {
-    try obtain(entry.packages, lease)
-    let own = try PackageRepository.summary(entry.packages, in: inputStore).status
-    // A version that the recipe asks for stays asked for.
-    let wanted = names.map { name in ask.names.first { $0.hasPrefix(name + "=") } ?? name }
-    return LockedStep(
-      id: entry.id, ask: ask,
-      packages: try resolver.renew(wanted, of: entry.packages, over: status, own: own))
+    let ask = entry.ask
+    switch step.action {
+    case .apt, .bootstrap:
+      let packages = try resolvePackages(of: step, entry, renewing: names, work, lease)
+      return LockedStep(id: step.id, ask: ask, packages: packages)
+    case .npm, .pip:
+      // The image's own tools are asked about these.
+      let kept = names.map { renewed in
+        entry.files.filter { !renewed.contains(WheelName($0.name)?.package ?? "") }
+      }
+      let found = try resolveFiles(
+        of: step, work.chain.based(on: work.lock), over: try layers(below: work, lease),
+        keeping: kept ?? [], lease)
+      return LockedStep(id: step.id, ask: ask, files: found)
+    case .image(let reference):
+      return try resolveImage(reference, of: step, in: work.chain, ask, lease)
+    case .fetch(let request):
+      return LockedStep(id: step.id, ask: ask, files: [try obtain(request, lease)])
+    case .copy, .run: return entry
+    }
+  }
+
+  private func resolvePackages(
+    of step: ChainStep, _ entry: LockedStep, renewing names: [String]?, _ work: LockWork,
+    _ lease: Lease
+  ) throws -> [LockedPackage] {
+    var parents = work.status
+    let resolver: AptResolver
+    if let suite = work.chain.suite {
+      resolver = try work.archives.resolver(of: suite)
+    } else {
+      // Only the layers say what is installed.
+      let debian = try debian(in: try layers(below: work, lease), lease)
+      parents = debian.status
+      resolver = try work.archives.resolver(of: debian.suite)
+    }
+    if let names {
+      try obtain(entry.packages, lease)
+      let own = try PackageRepository.summary(entry.packages, in: inputStore).status
+      // A version that the recipe asks for stays asked for.
+      let wanted = names.map { name in
+        entry.ask.names.first { $0.hasPrefix(name + "=") } ?? name
+      }
+      return try resolver.renew(wanted, of: entry.packages, over: parents, own: own)
+    }
+    guard case .apt(let request) = step.action else {
+      return try resolver.resolveBootstrap().packages
+    }
+    return try resolver.resolve(
+      request.packages, over: parents, recommends: request.recommends,
+      allowUpgrades: request.upgrade
+    ).packages
+  }
+
+  /// Of all steps so far, built if they are missing.
+  private func layers(below work: LockWork, _ lease: Lease) throws -> [DiffID] {
+    try buildLocked(work.chain, work.lock, files: work.files, work.terms, lease)
   }
 
   func archiveResolver(for suite: String) throws -> AptResolver {
@@ -178,33 +203,26 @@ extension Session {
     return resolver
   }
 
-  /// - Parameter suite: that of the step's packages, if it takes any.
-  private func resolve(
-    _ step: ChainStep, _ ask: StepAsk, over status: [UInt8], with archives: SuiteArchives,
-    of suite: String, _ lease: Lease
-  ) throws -> LockedStep {
-    var packages: [LockedPackage] = []
-    var files: [LockedFile] = []
-    switch step.action {
-    case .bootstrap: packages = try archives.resolver(of: suite).resolveBootstrap().packages
-    case .apt(let request):
-      packages =
-        try archives.resolver(of: suite).resolve(
-          request.packages, over: status, recommends: request.recommends,
-          allowUpgrades: request.upgrade
-        ).packages
-    case .fetch(let request): files = [try obtain(request, lease)]
-    // The image's own tools are asked about these.
-    case .image, .npm, .pip: break
-    case .copy, .run: break
-    }
-    return LockedStep(id: step.id, ask: ask, packages: packages, files: files)
-  }
-
   private func lockKernel(_ resolver: AptResolver, _ lease: Lease) throws -> LockedKernel {
     let packages = try resolver.resolveKernel(Self.kernelPackage).packages
     try obtain(packages, lease)
     return LockedKernel(
       date: try PackageRepository.summary(packages, in: inputStore).date, packages: packages)
+  }
+}
+
+/// A lock while it is being resolved, with what every step is resolved with.
+private struct LockWork {
+  let chain: RecipeChain
+  let files: [StepID: [Planning.CopiedFile]]
+  let archives: SuiteArchives
+  let terms: BuildTerms
+  /// The packages of the steps so far, as `dpkg` would have them in its status.
+  var status: [UInt8] = []
+  var steps: [LockedStep] = []
+
+  /// What there is of it so far.
+  var lock: Lock {
+    Lock(architecture: .amd64, recipes: LockedRecipe.all(of: chain), archives: [], steps: steps)
   }
 }

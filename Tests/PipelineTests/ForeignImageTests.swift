@@ -137,6 +137,10 @@ extension EndToEnd {
       // The C library is in the base, so it is no input of the step.
       #expect(!lock.contains("{ name = \"libc6\", "))
       #expect(lock.contains("suite = \"trixie\""))
+      // It is resolved again over the layers, and is the newest.
+      let updated = try place.hutch("update", "-r", recipe, "hello", "--format", "json")
+      #expect(try updated.items("updates").isEmpty)
+      #expect(try place.read("apt.lock") == lock)
     }
 
     // MARK: A registry
