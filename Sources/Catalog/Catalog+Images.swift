@@ -52,6 +52,8 @@ extension Catalog {
       let now = clock()
       let key = ObjectKey.image(image)
       let manifestID = try requireReady(.manifest(manifest), database)
+      // One that was set aside has its place in the index again.
+      if try record(key, database)?.state == .quarantined { try bumpIndex(database) }
       try database.run(
         """
         INSERT INTO object (kind, key, state, architecture, created_at, last_used_at)

@@ -21,9 +21,9 @@ extension Catalog {
   }
 
   /// On one snapshot: all that a mark and an account are worked out from. Leases of dead processes
-  /// are cleaned first.
-  package func inventory() throws(CatalogError) -> Inventory {
-    try cleanDeadLeases()
+  /// are cleaned first, unless nothing is to be changed.
+  package func inventory(cleaning: Bool = true) throws(CatalogError) -> Inventory {
+    if cleaning { try cleanDeadLeases() }
     let now = clock()
     return try read { database in
       let (input, numbers) = try markInput(database)

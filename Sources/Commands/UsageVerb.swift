@@ -52,6 +52,7 @@ extension StoreAccount.Part {
     case .frame: "directories and small files of the store"
     case .unfinished: "unfinished work and package lists"
     case .trash: "deleted, not yet removed"
+    case .quarantine: "damaged files set aside"
     case .unknown: "files that nothing knows"
     case .foreign: "blobs of others"
     case .beside: "files beside the store's own"

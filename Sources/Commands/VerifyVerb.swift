@@ -5,8 +5,15 @@ internal import Vocabulary
 
 struct VerifyVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "verify", abstract: "Check that an image is what its recipe and lock give.",
+    commandName: "verify",
+    abstract: "Check that the store is whole, or an image what its recipe gives.",
     discussion: """
+      Every file that the catalog knows is read and compared with its digest, and whatever is \
+      missing or damaged is named, with the images and VMs that it touches. Nothing is changed. \
+      The exit status is 10 if anything is damaged. With --repair, damaged files are moved to \
+      `quarantine` in the store and had again: from what else is there, from where they were \
+      fetched, from recipe and lock; then only what is still damaged counts.
+
       With --rebuild, the image is built from nothing in a store of its own, which is removed \
       afterwards, with another home, time zone, locale, umask, number of processors and, as far as \
       the machine lets it, host name and user ids. If a layer differs, the first files that do are \
@@ -15,22 +22,38 @@ struct VerifyVerb: ParsableCommand {
 
   @OptionGroup var common: CommonOptions
   @OptionGroup var output: FormatOption
+  @Flag(help: "Set damaged files aside and have them again.") var repair = false
+  @Flag(help: "Only look whether files are there and how long they are.") var quick = false
   @Option(help: ArgumentHelp("Build this image again and compare.", valueName: "image"))
   var rebuild: String?
   @OptionGroup var secrets: SecretOptions
 
   func validate() throws {
-    if rebuild == nil { throw ValidationError("say what to check: --rebuild IMAGE") }
+    if rebuild != nil, repair || quick {
+      throw ValidationError("--rebuild is about an image, --repair and --quick about the store")
+    }
+    if rebuild == nil, !secrets.secret.isEmpty {
+      throw ValidationError("--secret is for --rebuild")
+    }
   }
 
   func run() throws {
-    guard let rebuild else { return }
+    guard let rebuild else { return try verify() }
     let outcome = try common.session().rebuild(rebuild, secrets: secrets.secret)
     switch output.format {
     case .json: Listing(outcome).print(as: .json)
     case .table: Output.write(RebuildText.text(outcome))
     }
     if !outcome.matched { throw ExitCode(FailureKind.verificationDiffers.rawValue) }
+  }
+
+  private func verify() throws {
+    let outcome = try common.session().verify(VerifyRequest(isQuick: quick, repairs: repair))
+    switch output.format {
+    case .json: Listing(outcome).print(as: .json)
+    case .table: Output.write(VerifyText.text(outcome))
+    }
+    if !outcome.isWhole { throw ExitCode(FailureKind.storeDamaged.rawValue) }
   }
 }
 

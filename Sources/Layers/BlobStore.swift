@@ -52,8 +52,8 @@ package struct BlobStore: Sendable, Hashable {
 
   // MARK: Layout
 
-  /// Says what the directory is, and which manifests have names. Replaced as a whole.
-  package func writeIndex(_ tags: [TaggedManifest]) throws(LayersError) {
+  /// The `index.json` of these names.
+  package static func index(of tags: [TaggedManifest]) -> [UInt8] {
     let manifests = tags.sorted { $0.name < $1.name }.map { tag -> JSON in
       .object([
         "mediaType": .string(OCI.manifestType), "digest": .string(tag.manifest.description),
@@ -66,14 +66,18 @@ package struct BlobStore: Sendable, Hashable {
         ]),
       ])
     }
-    let index: JSON = .object([
+    return JSON.object([
       "schemaVersion": .integer(2), "mediaType": .string(OCI.indexType),
       "manifests": .array(manifests),
-    ])
+    ]).rendered
+  }
+
+  /// Says what the directory is, and which manifests have names. Replaced as a whole.
+  package func writeIndex(_ tags: [TaggedManifest]) throws(LayersError) {
     do {
       let marker = Array("{\"imageLayoutVersion\":\"1.0.0\"}".utf8)
       if !Files.exists(root + "/oci-layout") { try Files.write(root + "/oci-layout", marker) }
-      try Files.write(root + "/index.json", index.rendered)
+      try Files.write(root + "/index.json", Self.index(of: tags))
     } catch {
       throw .host(error)
     }

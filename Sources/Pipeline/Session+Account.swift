@@ -13,6 +13,8 @@ package struct StoreAccount: Sendable {
     case frame
     case unfinished
     case trash
+    /// Damaged files that `hutch verify --repair` took out of use.
+    case quarantine
     /// In a folder of ours, and no row knows it: the collector takes it.
     case unknown
     /// Blobs that others put into the image layout.
@@ -81,6 +83,7 @@ extension StoreLayout {
     case "leases", "locks": return .frame
     case "ingest": return .unfinished
     case "trash": return .trash
+    case "quarantine": return .quarantine
     default: break
     }
     if path.hasPrefix("catalog.") { return .catalog }

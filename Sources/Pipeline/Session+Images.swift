@@ -64,26 +64,32 @@ extension Session {
 
   /// `index.json` says what the catalog's tags say. Written after the commit, by whoever finds it
   /// behind: the next command finishes what was cut short.
-  func writeIndex() throws {
+  ///
+  /// - Parameter always: also where nothing says that it is behind.
+  func writeIndex(always: Bool = false) throws {
     var generation = try catalog.indexGeneration()
-    if generation.current == generation.written && Files.exists(layout.root + "/index.json") {
+    if !always, generation.current == generation.written,
+      Files.exists(layout.root + "/index.json")
+    {
       return
     }
     guard let lock = try FileLock.exclusive(layout.root + "/index.lock", wait: true) else { return }
     generation = try catalog.indexGeneration()
-    let images = Dictionary(uniqueKeysWithValues: try catalog.images().map { ($0.id, $0) })
-    var tags: [TaggedManifest] = []
-    for tag in try catalog.tags() {
-      guard let image = images[tag.image],
-        let manifest = try catalog.object(.manifest(image.manifest))
-      else { continue }
-      tags.append(
-        TaggedManifest(
-          name: tag.name, manifest: image.manifest, size: manifest.size,
-          architecture: image.architecture))
-    }
-    try BlobStore(root: layout.root).writeIndex(tags)
+    try BlobStore(root: layout.root).writeIndex(try taggedManifests())
     try catalog.markIndexWritten(generation.current)
     withExtendedLifetime(lock.descriptor) {}
+  }
+
+  /// What `index.json` is to name.
+  func taggedManifests() throws -> [TaggedManifest] {
+    let images = Dictionary(uniqueKeysWithValues: try catalog.images().map { ($0.id, $0) })
+    return try catalog.tags().compactMap { tag in
+      guard let image = images[tag.image],
+        let manifest = try catalog.object(.manifest(image.manifest))
+      else { return nil }
+      return TaggedManifest(
+        name: tag.name, manifest: image.manifest, size: manifest.size,
+        architecture: image.architecture)
+    }
   }
 }

@@ -16,6 +16,8 @@ package struct StoreLayout: Sendable, Hashable {
   package var boot: String { root + "/boot" }
   package var ingest: String { root + "/ingest" }
   package var trash: String { root + "/trash" }
+  /// Damaged files that `hutch verify --repair` took out of use; nothing deletes them.
+  package var quarantine: String { root + "/quarantine" }
   /// Locks of the recipes that come with Hutch: their own folder may not be ours to write.
   package var locks: String { root + "/locks" }
   /// What was found out about the accelerator of this machine.
@@ -34,7 +36,7 @@ package struct StoreLayout: Sendable, Hashable {
   /// Everything that may stand in a store, beside the catalog's own files.
   static let entries: Set<String> = [
     "oci-layout", "index.json", "index.lock", "blobs", "inputs", "trees", "disks", "vms",
-    "leases", "boot", "ingest", "trash", "locks", "accelerator.json",
+    "leases", "boot", "ingest", "trash", "locks", "quarantine", "accelerator.json",
     "ssh",
   ]
 

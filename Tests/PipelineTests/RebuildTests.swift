@@ -150,8 +150,10 @@ extension EndToEnd {
       let refused = try place.hutch("verify", "--rebuild", "impure")
       #expect(refused.status == 5)
       #expect(refused.error.contains("step 1 of \"impure\" had the network"))
-      let usage = try place.hutch("verify")
-      #expect(usage.status == 2 && usage.error.hasPrefix("hutch: "))
+      for words in [["moving"], ["--rebuild", "moving", "--quick"], ["--secret", "a=b"]] {
+        let usage = try place.program.run(["verify"] + words)
+        #expect(usage.status == 2 && usage.error.hasPrefix("hutch: "), "\(words)")
+      }
     }
 
     @Test func `a rebuild that is ended leaves nothing`() throws {
