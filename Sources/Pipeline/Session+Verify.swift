@@ -29,6 +29,7 @@ extension Session {
     // Before looking: nothing that is read can be collected meanwhile.
     let lease = try catalog.lease(for: request.repairs ? "verify --repair" : "verify")
     defer { lease.release() }
+    if request.repairs { try awaitRepairs(lease) }
     try catalog.keepAll(lease)
     let files = try catalog.expectedFiles()
     let ready = files.filter { $0.state == .ready }
@@ -51,6 +52,17 @@ extension Session {
     outcome.damages = damaged.map(\.damage) + (index.map { [$0] } ?? [])
     outcome.milliseconds = clock.milliseconds
     return outcome
+  }
+
+  /// One repair at a time: what the other sets aside is on its way back.
+  private func awaitRepairs(_ lease: Lease) throws {
+    var announced = false
+    while case .writtenBy(let purpose, let pid) = try catalog.claim("repair", lease) {
+      try Interrupt.check()
+      if !announced { report(.note("waiting for \"\(purpose)\" (process \(pid))")) }
+      announced = true
+      Clock.pause(milliseconds: 100)
+    }
   }
 
   private func read(_ file: ExpectedFile) -> Int64 {
