@@ -3,7 +3,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -54,6 +56,31 @@ int32_t guest_mkdir_at(int32_t directory, const char *name, uint32_t mode) {
 
 int32_t guest_symlink_at(const char *target, int32_t directory, const char *name) {
   return RESULT(symlinkat(target, directory, name));
+}
+
+int32_t guest_rename_at(int32_t directory, const char *name, const char *new_name) {
+  return RESULT(renameat(directory, name, directory, new_name));
+}
+
+int32_t guest_watcher(void) {
+  int descriptor = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+  return descriptor < 0 ? -errno : descriptor;
+}
+
+int32_t guest_watch(int32_t watcher, int32_t directory, int32_t own_end_only) {
+  // inotify knows paths only; this one is the directory that is open, whatever it is called now.
+  char path[32];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", directory);
+  uint32_t mask = IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_MASK_ADD;
+  if (!own_end_only) mask |= IN_CLOSE_WRITE | IN_MOVED_TO;
+  return inotify_add_watch(watcher, path, mask) < 0 ? -errno : 0;
+}
+
+int32_t guest_drain_watcher(int32_t watcher) {
+  char events[4096] __attribute__((aligned(8)));
+  int32_t had_any = 0;
+  while (read(watcher, events, sizeof events) > 0) had_any = 1;
+  return had_any;
 }
 
 int32_t guest_link_at(int32_t from, const char *name, int32_t to, const char *new_name) {

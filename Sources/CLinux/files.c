@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -251,3 +252,23 @@ int32_t hutch_lock(int32_t descriptor, int32_t exclusive, int32_t wait) {
 }
 
 int32_t hutch_unlock(int32_t descriptor) { return OR_ERRNO(flock(descriptor, LOCK_UN)); }
+
+int32_t hutch_watch_directory(int32_t directory) {
+  int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+  if (watch < 0) return -errno;
+  // inotify knows paths only; this one is the directory that is open, whatever it is called now.
+  char path[32];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", directory);
+  uint32_t mask = IN_CLOSE_WRITE | IN_MOVE | IN_DELETE | IN_MOVE_SELF | IN_DELETE_SELF | IN_ONLYDIR;
+  if (inotify_add_watch(watch, path, mask) < 0) {
+    int error = errno;
+    close(watch);
+    return -error;
+  }
+  return watch;
+}
+
+void hutch_drain_watch(int32_t watch) {
+  char events[4096] __attribute__((aligned(8)));
+  while (read(watch, events, sizeof events) > 0) {}
+}

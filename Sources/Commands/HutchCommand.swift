@@ -30,7 +30,8 @@ struct HutchCommand: ParsableCommand {
         name: "Daily",
         subcommands: [
           RunVerb.self, ShellVerb.self, ExecVerb.self, SyncVerb.self, VMsVerb.self, RemoveVerb.self,
-          ImagesVerb.self, BuildVerb.self, CollectVerb.self, UsageVerb.self, DoctorVerb.self,
+          ImagesVerb.self, BuildVerb.self, CollectVerb.self, UsageVerb.self, LogInVerb.self,
+          DoctorVerb.self,
         ]),
       CommandGroup(
         name: "More",
@@ -41,7 +42,8 @@ struct HutchCommand: ParsableCommand {
           InspectVerb.self,
           BillOfMaterialsVerb.self,
           CheckVerb.self, ExportVerb.self, FetchVerb.self, ImportVerb.self, LayersVerb.self,
-          LockVerb.self, OutdatedVerb.self, UpdateVerb.self, InitVerb.self, RecipeVerb.self,
+          LockVerb.self, LogOutVerb.self, OutdatedVerb.self, UpdateVerb.self, InitVerb.self,
+          RecipeVerb.self,
           VerifyVerb.self, TagVerb.self, UntagVerb.self, PinVerb.self, UnpinVerb.self, WhyVerb.self,
           ResetVerb.self,
         ]),

@@ -113,6 +113,7 @@ extension Listing {
           "image": .optional(vm.image?.description), "cpus": .integer(Int64(vm.cpus)),
           "memory_bytes": .integer(vm.memory.bytes), "disk_bytes": .integer(vm.diskSize.bytes),
           "tools": .array(vm.tools.map { .string($0.name) }),
+          "credentials": .array(vm.credentials.map { .string($0) }),
           "unsynced": .bool(vm.unsynced), "ephemeral": .bool(vm.ephemeral),
           "created_at": .string(SourceDate(vm.createdAt).rfc3339),
         ])

@@ -24,11 +24,16 @@ struct MachineOptions: ParsableArguments {
       valueName: "tool"))
   var with: [String] = []
 
+  @Option(
+    help: ArgumentHelp(
+      "An agent of the VM whose log-in it shares (see `hutch login`).", valueName: "agent"))
+  var credentials: [String] = []
+
   var wishes: MachineWishes {
     MachineWishes(
       cpus: cpus, memory: memory, disk: disk,
       network: network.map { $0 == NetworkMode.none ? NetworkSettings.Mode.none : .allow },
-      allow: allow, tools: with)
+      allow: allow, tools: with, credentials: credentials)
   }
 
   func validate() throws {
@@ -87,8 +92,9 @@ struct StartVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "start", abstract: "Start a VM in the background, with its own init system.",
     discussion: """
-      Of a VM that was made before, only what it reaches can be changed: with --network or --allow, \
-      which then say all of it that is not in the recipe.
+      Of a VM that was made before, only what it reaches can be changed, with --network or --allow, \
+      which then say all of it that is not in the recipe; and with --credentials the log-ins that it \
+      shares.
       """)
 
   @OptionGroup var common: CommonOptions

@@ -11,6 +11,8 @@ final class Server {
   private var nonce: [UInt8]
   private var streamsNonce: [UInt8]
   private var sessions: [Session] = []
+  /// What the VM shares with others.
+  private var shares: [SharedFiles] = []
   private var assembler = OpenAssembler()
   /// The highest stream number that the host has used.
   private var highest: UInt32 = 0
@@ -25,6 +27,7 @@ final class Server {
   /// A host that asks and never reads is not read either.
   private static let controlQueueLimit = 1 << 20
   private static let sessionLimit = 512
+  private static let shareLimit = 16
 
   init(_ arguments: KernelArguments, control: Port, streams: Port) throws(SystemError) {
     self.arguments = arguments
@@ -71,6 +74,7 @@ final class Server {
     case output(Session, Int)
     case connections(Network)
     case questions(Network)
+    case files(SharedFiles)
   }
 
   private func step() throws(GuestProtocolError) {
@@ -92,6 +96,7 @@ final class Server {
       add(network.questionsToPoll, readable, .questions(network))
       if shutdown == nil { add(network.connectionsToPoll, readable, .connections(network)) }
     }
+    for share in shares { add(share.toPoll, readable, .files(share)) }
     let hasRoom = streams.queued < Server.streamsQueueLimit
     turn = sessions.isEmpty ? 0 : (turn + 1) % sessions.count
     for session in sessions[turn...] + sessions[..<turn] {
@@ -108,6 +113,7 @@ final class Server {
     for port in [control, streams] where port.queued > 0 { port.flush() }
     let now = guest_monotonic_ms()
     sessions.removeAll { $0.finishIfDone(self, now) }
+    for share in shares { share.step(self, now) }
     if let shutdown { shutdown.step(self, now) }
     for port in [control, streams] where port.queued > 0 { port.flush() }
   }
@@ -117,7 +123,7 @@ final class Server {
     // A port without a host is ready all the time; look now and then.
     guard control.wasConnected, streams.wasConnected else { return 0 }
     let now = guest_monotonic_ms()
-    var waits = sessions.compactMap { $0.patience(now) }
+    var waits = sessions.compactMap { $0.patience(now) } + shares.compactMap { $0.patience(now) }
     if shutdown != nil { waits.append(20) }
     return waits.min().map { Int32(min($0, 60_000)) } ?? -1
   }
@@ -141,6 +147,7 @@ final class Server {
     case .connections(let network):
       if let session = network.accept(self) { sessions.append(session) }
     case .questions(let network): network.answerQuestions(self)
+    case .files(let share): share.noticed()
     case .output(let session, let index):
       guard streams.queued < Server.streamsQueueLimit, session.outputToPoll(index) >= 0 else {
         return
@@ -175,13 +182,24 @@ final class Server {
 
   private func session(_ stream: UInt32) -> Session? { sessions.first { $0.stream == stream } }
 
+  private func share(_ stream: UInt32) -> SharedFiles? { shares.first { $0.stream == stream } }
+
+  /// Tells the host what changed last; the machine is about to go off.
+  func flushShares() {
+    if shares.isEmpty { return }
+    for share in shares { share.flush(self) }
+    streams.drain(milliseconds: 1000)
+  }
+
   private func takeStreams(_ frame: Frame) throws(GuestProtocolError) {
     switch try Message(frame) {
     case .hello(let greeting):
       guard greeting.nonce != streamsNonce else { return }
       streamsNonce = greeting.nonce
       streams.send(hello(streamsNonce))
-    case .data(_, let bytes): try session(frame.stream)?.receive(bytes)
+    case .data(_, let bytes):
+      try session(frame.stream)?.receive(bytes)
+      try share(frame.stream)?.receive(bytes, self)
     case .end(.standardInput): session(frame.stream)?.endInput()
     case .end(let channel): session(frame.stream)?.dropOutput(channel, self)
     default: break
@@ -201,12 +219,16 @@ final class Server {
     case .hello(let greeting): adopt(greeting)
     case .ping(let token): control.send(Message.pong(token).encoded())
     case .pong: break
-    case .credit(let channel, let bytes): try session(frame.stream)?.grant(channel, bytes)
+    case .credit(let channel, let bytes):
+      try session(frame.stream)?.grant(channel, bytes)
+      if channel == .standardOutput { try share(frame.stream)?.grant(bytes) }
     case .signal(let number): session(frame.stream)?.signal(Int32(number))
     case .resize(let size): session(frame.stream)?.resize(size)
     case .reset:
       session(frame.stream)?.reset(self)
-      if network?.forget(frame.stream) == true {
+      let isShare = share(frame.stream) != nil
+      shares.removeAll { $0.stream == frame.stream }
+      if network?.forget(frame.stream) == true || isShare {
         control.send(Message.reset.encoded(stream: frame.stream))
       }
     default:
@@ -229,6 +251,7 @@ final class Server {
     nonce = greeting.nonce
     for session in sessions { session.reset(self) }
     sessions = []
+    shares = []
     network?.forgetAll()
     highest = 0
     assembler = OpenAssembler()
@@ -243,6 +266,16 @@ final class Server {
       if request.kind == .connection {
         guard let network else { throw StartFailure(.invalid, "the network is not up") }
         return network.await(stream, self)
+      }
+      if request.kind == .files {
+        guard shares.count < Server.shareLimit else {
+          throw StartFailure(.noResources, "too many shares")
+        }
+        shares.append(
+          try SharedFiles(request, stream: stream, defaultUser: arguments.user))
+        control.send(Message.started(pid: 0).encoded(stream: stream))
+        streams.send(Message.end(.standardError).encoded(stream: stream))
+        return
       }
       let session = try Session.start(request, stream: stream, defaultUser: arguments.user)
       sessions.append(session)

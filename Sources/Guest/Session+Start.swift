@@ -31,7 +31,7 @@ extension Session {
           ends.childInput, ends.childOutput, ends.childError, cgroup.map { $0 + "/cgroup.procs" })
         if pid == 0 { guest_exit(Archive.run(request, user)) }
         guard pid > 0 else { throw StartFailure(.noResources, errno: -pid, "cannot fork") }
-      case .connection: throw StartFailure(.invalid, "a connection is nothing to start")
+      case .connection, .files: throw StartFailure(.invalid, "there is nothing to start")
       }
     } catch {
       ends.closeAll()

@@ -23,6 +23,8 @@ final class Shutdown {
   }
 
   func begin(_ server: Server) {
+    // Init may be faster than we are.
+    server.flushShares()
     if isInit {
       _ = guest_signal_group(-1, 15)
     } else {
@@ -40,6 +42,7 @@ final class Shutdown {
   func step(_ server: Server, _ now: UInt64) {
     if !isInit, now >= remindsAt, now < deadline { remind() }
     guard now >= deadline || (isInit && !server.isBusy && !Shutdown.hasChildren) else { return }
+    server.flushShares()
     if isInit {
       _ = guest_signal_group(-1, 9)
       Shutdown.reapAll()

@@ -22,7 +22,8 @@ package struct GuestCapabilities: OptionSet, Sendable {
   package static let terminal = GuestCapabilities(rawValue: 1)
   package static let archives = GuestCapabilities(rawValue: 2)
   package static let freeze = GuestCapabilities(rawValue: 4)
-  package static let all: GuestCapabilities = [.terminal, .archives, .freeze]
+  package static let files = GuestCapabilities(rawValue: 8)
+  package static let all: GuestCapabilities = [.terminal, .archives, .freeze, .files]
 }
 
 /// How the guest came up; the host's hello says `run`, which means nothing there.

@@ -10,6 +10,10 @@ package enum OpenKind: UInt8, Sendable, CaseIterable {
   /// there is one; its bytes travel on standard output and input, after one line of the guest's
   /// (`ConnectionLine`). Nothing travels on standard error.
   case connection = 4
+  /// Keeps the files that `arguments` name, paths below the user's home, the same here and there
+  /// (`SharedFileEvent`): standard input is what the host says, standard output what the guest says.
+  /// It ends by `reset` alone. Only for guests with the capability `files`.
+  case files = 5
 }
 
 /// Rows and columns of a terminal.
@@ -28,13 +32,14 @@ package struct OpenRequest: Sendable, Equatable {
   package var kind: OpenKind
   /// `exec`: the command; at least one. Without a slash it is looked for in `PATH`.
   /// `pack`: the names in `directory` that are wanted; none for all.
+  /// `files`: 1 to 16 paths (`SharedFile.isPath`), each once.
   package var arguments: [[UInt8]] = []
   /// `NAME=value`, in order. `HOME`, `USER`, `LOGNAME`, `SHELL`, `PATH` are added where missing.
   package var environment: [[UInt8]] = []
   /// Absolute. `exec`: working directory, empty for the user's home. `unpack`, `pack`: the tree.
   package var directory: [UInt8] = []
   /// `name`, `uid`, `name:group` or `uid:gid`; empty for the user of the kernel command line,
-  /// else root. `unpack` gives what it makes to this user.
+  /// else root. `unpack` and `files` give what they make to this user.
   package var user: [UInt8] = []
   /// `exec`: a pseudo-terminal of this size; standard error does not exist then.
   package var terminal: TerminalSize?
@@ -153,6 +158,10 @@ extension OpenRequest {
       guard arguments.first?.isEmpty == false else { throw reader.malformed("argument") }
     case .unpack, .pack:
       guard !directory.isEmpty else { throw reader.malformed("directory") }
+    case .files:
+      guard 1...SharedFile.mostFiles ~= arguments.count, arguments.allSatisfy(SharedFile.isPath),
+        Set(arguments).count == arguments.count
+      else { throw reader.malformed("argument") }
     case .connection: break
     }
   }

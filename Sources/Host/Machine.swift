@@ -127,6 +127,12 @@ package struct HostEnvironment: Sendable {
     (self["XDG_CONFIG_HOME"] ?? home + "/.config") + "/hutch"
   }
 
+  /// For log-ins, each in a directory of its own: `$XDG_STATE_HOME/hutch/credentials`. Neither in a
+  /// store, which may be copied and deleted, nor where people keep settings, which they publish.
+  package var credentialsDirectory: String {
+    (self["XDG_STATE_HOME"] ?? home + "/.local/state") + "/hutch/credentials"
+  }
+
   package var searchPath: [String] {
     (self["PATH"] ?? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
       .split(separator: ":").map(String.init)

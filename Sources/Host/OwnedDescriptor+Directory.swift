@@ -171,6 +171,16 @@ extension OwnedDescriptor {
     _ = hutch_unlock(raw)
   }
 
+  /// A descriptor that is readable once an entry of this directory was written, renamed or removed,
+  /// or the directory itself moved (`inotify(7)`), until `forgetEvents`.
+  package func watchEntries() throws(HostError) -> OwnedDescriptor {
+    OwnedDescriptor(
+      owning: try check(hutch_watch_directory(raw), "watch", "descriptor \(raw)"))
+  }
+
+  /// Of a descriptor that `watchEntries` gave.
+  package func forgetEvents() { hutch_drain_watch(raw) }
+
   /// What is still free for us on the file system of this directory.
   package func freeSpace() throws(HostError) -> ByteCount {
     try Files.freeSpace("/proc/self/fd/\(raw)")

@@ -36,6 +36,8 @@ package enum LaunchError: Failure {
   case notSupervised(path: String)
   /// Another one does.
   case supervised(path: String)
+  /// Log-ins can't be kept in it.
+  case unsafeDirectory(path: String)
   /// What a supervisor says when it can't do what it was asked, or why it can't be talked to.
   case supervisor(reason: String)
 
@@ -75,6 +77,8 @@ package enum LaunchError: Failure {
     case .stopped(let how): how == .clean ? "the VM was stopped" : "the VM was stopped by force"
     case .supervised(let path): "a running VM already answers at \"\(path)\""
     case .notSupervised(let path): "no running VM answers at \"\(path)\""
+    case .unsafeDirectory(let path):
+      "\"\(path)\" is not a directory of yours alone, so log-ins can't be kept there"
     case .supervisor(let reason): "the supervisor of the VM: \(reason)"
     }
   }
@@ -86,6 +90,7 @@ package enum LaunchError: Failure {
     case .emulatorVersion: "install Debian's package \"qemu-system-x86\", or run `make setup`"
     case .diskFull: "make room, for example with `hutch gc --now`"
     case .tooManyStreams: "wait until some have ended"
+    case .unsafeDirectory: "`chmod 700` it, if it is yours"
     case .notSupervised: "start it with `hutch start`"
     default: nil
     }
@@ -94,7 +99,7 @@ package enum LaunchError: Failure {
   package var path: String? {
     switch self {
     case .kernelPackage(let path, _), .description(let path, _), .notSupervised(let path),
-      .supervised(let path):
+      .supervised(let path), .unsafeDirectory(let path):
       path
     default: nil
     }

@@ -46,6 +46,11 @@ package enum PipelineError: Failure {
   case notInLock(String, recipes: [String], near: [String])
   case notBuilt(String)
   case notATool(String)
+  case noSuchAgent(String)
+  case keepsNoLogIn(String)
+  case oneFileOfTwo(String, String, String)
+  case notLoggedIn(String, status: Int32)
+  case noLogIn(String)
   case toolLeavesHome(String, paths: [String], count: Int)
   case toolMissing(String, of: String)
   case tooManyTools(Int)
@@ -60,7 +65,7 @@ package enum PipelineError: Failure {
     switch self {
     case .step(_, let error): error.kind
     case .noSuchImage, .noSuchImageOrLayer, .noSuchRecipe, .noSuchVM, .notBuilt, .noKernel,
-      .toolMissing, .noLock, .noProject, .noSuchPath, .notInLock:
+      .toolMissing, .noLogIn, .noLock, .noProject, .noSuchPath, .notInLock:
       .notFound
     case .vmExists, .vmIsRunning, .vmIsNotRunning, .vmIsPaused, .vmIsMade, .workNotFetched,
       .storeInUse,
@@ -69,13 +74,14 @@ package enum PipelineError: Failure {
       .inUse
     case .lockIsStale, .badVMName, .workspaceNotADirectory, .badVariable,
       .badDirectory, .notABundle, .badSecret, .secretsMissing,
+      .noSuchAgent, .keepsNoLogIn, .oneFileOfTwo,
       .notPinnable, .noCheck, .notATool, .toolLeavesHome, .tooManyTools:
       .badInput
     case .noRoom, .belowFloor: .noSpace
     case .notPinned: .verificationDiffers
     case .guestProgramMissing, .storeOfAnotherUser: .missingHostTool
     case .guestProgramChanged, .notStarted, .workspaceTransfer, .notCopied, .noSecureShell,
-      .unsafeRuntimeDirectory:
+      .unsafeRuntimeDirectory, .notLoggedIn:
       .failed
     case .damagedConfiguration, .overlayMissing: .storeDamaged
     }
@@ -146,6 +152,14 @@ package enum PipelineError: Failure {
       "\"\(path)\" is in the way: a directory is neither replaced nor merged"
     case .notBuilt(let name): "the image \"\(name)\" is not built, and --no-build was given"
     case .notATool(let name): "\"\(name)\" is not a tool"
+    case .noSuchAgent(let name): "the VM has no agent \"\(name)\""
+    case .keepsNoLogIn(let name): "\"\(name)\" keeps no log-in in files"
+    case .oneFileOfTwo(let file, let first, let second):
+      "\"\(file)\" would be of the log-ins of both \"\(first)\" and \"\(second)\""
+    case .notLoggedIn(let name, let status):
+      "\"\(name)\" left no log-in"
+        + (status == 0 ? "" : ", and its command ended with status \(status)")
+    case .noLogIn(let name): "there is no log-in of \"\(name)\""
     case .toolLeavesHome(let name, let paths, let count):
       "the tool \"\(name)\" may hold files below /opt/\(name) and links to them in "
         + "/usr/local/bin only, not " + paths.joined(separator: ", ")
@@ -183,6 +197,9 @@ package enum PipelineError: Failure {
     case .notBuilt(let name), .noKernel(let name), .toolMissing(_, let name):
       "`hutch build \(name)`"
     case .notATool: "its recipe needs `tool = true`; an image is begun with by `from`"
+    case .noSuchAgent(let name): "--with \(name) gives it one"
+    case .keepsNoLogIn: "pass it a key, as with --env OPENAI_API_KEY"
+    case .noLogIn: "`hutch login` makes one"
     case .toolLeavesHome: "let its steps put everything below its own directory"
     case .holdsWork(let name):
       "`hutch sync \(name)` shows it; remove the VM all the same with `hutch rm --force \(name)`"

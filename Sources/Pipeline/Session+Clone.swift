@@ -13,10 +13,13 @@ package struct MachineWishes: Sendable, Hashable {
   package var allow: [String]
   /// Names of tools that it has besides.
   package var tools: [String]
+  /// Names of those tools whose log-ins it shares.
+  package var credentials: [String]
 
   package init(
     cpus: Int? = nil, memory: ByteCount? = nil, disk: ByteCount? = nil,
-    network: NetworkSettings.Mode? = nil, allow: [String] = [], tools: [String] = []
+    network: NetworkSettings.Mode? = nil, allow: [String] = [], tools: [String] = [],
+    credentials: [String] = []
   ) {
     self.cpus = cpus
     self.memory = memory
@@ -24,6 +27,7 @@ package struct MachineWishes: Sendable, Hashable {
     self.network = network
     self.allow = allow
     self.tools = tools
+    self.credentials = credentials
   }
 }
 
@@ -57,6 +61,7 @@ extension Session {
     var timings = Timings()
     let ready = try readyImage(
       request.image, with: request.machine.tools, mayBuild: request.mayBuild, lease, &timings)
+    try requireAgents(request.machine.credentials, ready.tools)
     let vms = try createVMs(request, ready)
     // The rows are the clones. The files come from them and are made again where one is missing.
     for vm in vms {
@@ -87,7 +92,7 @@ extension Session {
     _ request: CloneRequest, _ ready: ReadyImage, besides taken: Set<String>
   ) -> [NewVM] {
     let machine = machineSize(of: ready, request.machine)
-    let detail = JSON.object(networkDetails(request.machine)).description
+    let detail = JSON.object(details(of: request.machine)).description
     var names = taken
     return (0..<request.count).map { index in
       let name: String

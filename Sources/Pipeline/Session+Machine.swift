@@ -23,9 +23,11 @@ extension Session {
 
   /// Starts the machine of a VM whose supervisor `lease` is, and lets others reach it. The guest
   /// has not answered when this returns.
+  ///
+  /// - Parameter user: whose files in the VM log-ins are; empty for the one who runs commands there.
   func bringUp(
     _ vm: VMRecord, _ configuration: ImageConfiguration, _ bundle: BootBundle,
-    mode: KernelCommandLine.Mode
+    mode: KernelCommandLine.Mode, user: String = ""
   ) throws -> RunningMachine {
     let folder = layout.virtualMachine(vm.name)
     let verdict = try accelerator(for: bundle)
@@ -58,6 +60,7 @@ extension Session {
     if let policy = networkPolicy(of: vm, configuration) {
       launch.network = (policy, layout.networkLog(of: vm.name))
     }
+    launch.shared = try sharedFiles(of: vm, user: user)
     let machine = try bootAlive(launch)
     try catalog.setState(vm.name, .running, detail: description.detail.description)
     return RunningMachine(

@@ -8,11 +8,14 @@ internal import Recipes
 internal import Vocabulary
 
 extension Session {
-  /// What the catalog remembers of a VM's wishes about the network.
-  func networkDetails(_ wishes: MachineWishes) -> [String: JSON] {
+  /// What the catalog remembers of a VM's wishes about the network and log-ins.
+  func details(of wishes: MachineWishes) -> [String: JSON] {
     var details: [String: JSON] = [:]
     if let mode = wishes.network { details["network"] = .string(mode.rawValue) }
     if !wishes.allow.isEmpty { details["allow"] = .array(wishes.allow.map { .string($0) }) }
+    if !wishes.credentials.isEmpty {
+      details["credentials"] = .array(Set(wishes.credentials).sorted().map { .string($0) })
+    }
     return details
   }
 

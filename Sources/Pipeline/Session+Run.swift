@@ -34,6 +34,8 @@ package struct RunRequest: Sendable {
   /// How long the command may take.
   package var seconds: Int?
   package var mayBuild: Bool
+  /// The command is to log an agent in.
+  package var isLogIn: Bool
   /// Asks a person what is to become of a VM's work; `.ask` means that nobody is there.
   package var decide: @Sendable (WorkspaceWork, _ name: String) -> WorkspaceEnding
 
@@ -43,7 +45,7 @@ package struct RunRequest: Sendable {
     workspaceMode: WorkspaceMode? = nil, takesProject: Bool = false,
     history: GitHistory = GitHistory(),
     ending: WorkspaceEnding = .ask, keeps: Bool = false, seconds: Int? = nil,
-    mayBuild: Bool = true,
+    mayBuild: Bool = true, isLogIn: Bool = false,
     decide: @escaping @Sendable (WorkspaceWork, String) -> WorkspaceEnding = { _, _ in .ask }
   ) {
     self.image = image
@@ -58,6 +60,7 @@ package struct RunRequest: Sendable {
     self.keeps = keeps
     self.seconds = seconds
     self.mayBuild = mayBuild
+    self.isLogIn = isLogIn
     self.decide = decide
   }
 }
@@ -82,6 +85,7 @@ extension Session {
     let ready = try readyImage(
       request.image, with: request.machine.tools, project: request.workspace,
       mayBuild: request.mayBuild, lease, &timings)
+    try requireAgents(request.machine.credentials, ready.tools)
     let workspace = try explicit ?? projectWorkspace(of: request, ready)
     let open = try command(of: request, ready).open(
       ready.effective, startingIn: workspace?.start, environment)
@@ -91,7 +95,8 @@ extension Session {
     var fate = Fate.remove
     // Whatever happens from here on, the VM ends up where its fate says.
     defer { settle(vm.name, fate, lease) }
-    let running = try bringUp(vm, ready.effective, ready.boot.bundle, mode: .run)
+    let running = try bringUp(
+      vm, ready.effective, ready.boot.bundle, mode: .run, user: request.command.user ?? "")
     let link: any GuestLink = running.supervisor
     defer { running.supervisor.close() }
     let folder = layout.virtualMachine(vm.name)
@@ -100,12 +105,14 @@ extension Session {
       timings.add(boot: running.machine.timings)
       return try workspace.send(to: folder, over: link, report, &timings)
     }
+    try shareLogIns(running)
     let (outcome, times) = try link.run(
       open, io: .standard(wantsTerminal: request.command.wantsTerminal),
       milliseconds: request.seconds.map { $0 * 1000 })
     if workspace == nil { timings.add(boot: running.machine.timings) }
     timings.add(command: times, ready: running.machine.timings.ready)
     report(failure: outcome)
+    settleLogIns(running, tellsMissing: !request.isLogIn)
     report(network: running.machine.network)
     if request.keeps { fate = .keep }
     if let workspace, let sent {
@@ -137,7 +144,7 @@ extension Session {
         memory: size.memory)
       new.tools = ready.tools.map(\.asNew)
       new.detail =
-        JSON.object(networkDetails(request.machine)).merging(workspace?.details ?? [:]).description
+        JSON.object(details(of: request.machine)).merging(workspace?.details ?? [:]).description
       do {
         try catalog.createVM(new, supervisor: lease)
         return try catalog.vm(named: name)

@@ -62,17 +62,22 @@ extension Session {
     return made[0]
   }
 
-  /// Of a VM that is there only what it reaches can be changed, while it does not run.
+  /// Of a VM that is there only what it reaches and which log-ins it shares can be changed, while it
+  /// does not run.
   private func changed(_ vm: VMRecord, _ wishes: MachineWishes) throws -> VMRecord {
     var rest = wishes
     rest.network = nil
     rest.allow = []
+    rest.credentials = []
     guard rest == MachineWishes() else { throw PipelineError.vmIsMade(vm.name) }
-    let details = networkDetails(wishes)
+    let details = details(of: wishes)
     if details.isEmpty || vm.supervised { return vm }
-    // A new mode without names takes back those from before.
+    try requireAgents(wishes.credentials, of: vm)
     var known = vm.details.object ?? [:]
-    for name in ["network", "allow"] { known[name] = nil }
+    // A new mode without names takes back those from before.
+    if details["network"] != nil || details["allow"] != nil {
+      for name in ["network", "allow"] { known[name] = nil }
+    }
     try catalog.setDetail(
       vm.name, JSON.object(known.merging(details) { _, new in new }).description)
     return try catalog.vm(named: vm.name)
@@ -89,7 +94,9 @@ extension Session {
 
   private func launchSupervisor(of name: String) throws -> Launched {
     var variables = Command.plainEnvironment
-    for name in ["HOME", "PATH", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "HUTCH_GUEST"] {
+    for name in [
+      "HOME", "PATH", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "HUTCH_GUEST",
+    ] {
       variables[name] = environment[name]
     }
     let (reading, writing) = try OwnedDescriptor.pipe().release()
@@ -175,6 +182,7 @@ extension Session {
       mode: configuration.machine.initSystem == .systemd ? .start : .run)
     defer { running.supervisor.close() }
     try running.machine.waitUntilReady()
+    try running.supervisor.settle(running.machine.folders, milliseconds: Self.settlePatience)
     Self.say(.object(["ready": .bool(true)]))
     _ = try running.supervisor.serve()
   }

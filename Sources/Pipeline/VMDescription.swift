@@ -1,4 +1,4 @@
-internal import Catalog
+package import Catalog
 internal import Host
 internal import Vocabulary
 
@@ -43,6 +43,10 @@ extension VMRecord {
 
   /// Where its supervisor listens, while it has one.
   var socket: String? { details["socket"]?.string }
+  /// The agents whose log-ins it shares.
+  package var credentials: [String] {
+    (details["credentials"]?.array ?? []).compactMap(\.string)
+  }
   /// The directory whose copy it works on.
   var workspace: String? { details["workspace"]?.string }
   /// Where commands start in its copy; nil without one.

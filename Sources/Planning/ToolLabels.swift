@@ -28,8 +28,9 @@ extension ImageConfiguration {
     guard labels.keys.contains(where: { $0.hasPrefix("hutch.agent.") }) else { return nil }
     return AgentSettings(
       command: Self.texts(labels["hutch.agent.command"]),
+      login: Self.texts(labels["hutch.agent.login"]),
       credentials: Self.texts(labels["hutch.agent.credentials"])
-        .filter(Names.isPlainRelativePath))
+        .filter(CredentialFile.isOne))
   }
 
   /// This, and what tools bring for themselves: variables that are not set here, and names that
@@ -61,6 +62,7 @@ extension ImageConfiguration {
     if !chain.tools.isEmpty { labels["hutch.with"] = chain.tools.joined(separator: " ") }
     if let agent = chain.agent, chain.leaf.isTool {
       labels["hutch.agent.command"] = list(agent.command)
+      labels["hutch.agent.login"] = list(agent.login)
       labels["hutch.agent.credentials"] = list(agent.credentials)
     }
     return labels

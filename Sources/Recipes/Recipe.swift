@@ -173,11 +173,14 @@ package struct NetworkSettings: Sendable, Hashable {
 package struct AgentSettings: Sendable, Hashable {
   /// What is run where the agent is asked for and no command.
   package let command: [String]
+  /// What `hutch login` runs; `command` if it is empty.
+  package let login: [String]
   /// Files below the user's home that hold its tokens, sorted.
   package let credentials: [String]
 
-  package init(command: [String], credentials: [String]) {
+  package init(command: [String], login: [String] = [], credentials: [String]) {
     self.command = command
+    self.login = login
     self.credentials = credentials.sorted()
   }
 }

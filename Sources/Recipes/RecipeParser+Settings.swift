@@ -61,16 +61,47 @@ extension RecipeParser {
 
   static func readAgent(_ root: TableReader) -> AgentSettings? {
     guard let table = root.reader("agent", "in [agent]") else { return nil }
-    table.allow(["command", "credentials"])
-    let command = (table.strings("command") ?? []).map(\.text)
-    if let node = table.table["command"], command.first?.isEmpty ?? true {
+    table.allow(["command", "login", "credentials"])
+    let command = words("command", table, such: "[\"claude\"]")
+    let login = words("login", table, such: "[\"codex\", \"login\"]")
+    return AgentSettings(
+      command: command, login: login, credentials: readCredentials(table))
+  }
+
+  private static func words(_ key: String, _ table: TableReader, such: String) -> [String] {
+    let words = (table.strings(key) ?? []).map(\.text)
+    if let node = table.table[key], words.first?.isEmpty ?? true {
       table.refuse(
-        node, "\"command\" must be a command and its arguments", hint: "for example [\"claude\"]")
+        node, "\"\(key)\" must be a command and its arguments", hint: "for example \(such)")
     }
-    let credentials = table.strings(
-      "credentials", "a path below the user's home, relative and without \"..\"",
-      accept: Names.isPlainRelativePath)
-    return AgentSettings(command: command, credentials: credentials ?? [])
+    return words
+  }
+
+  /// An agent has at most so many files of tokens.
+  static let credentialLimit = 16
+
+  private static func readCredentials(_ table: TableReader) -> [String] {
+    let paths =
+      table.strings(
+        "credentials", "a path below the user's home, relative and without \"..\"",
+        accept: Names.isPlainRelativePath) ?? []
+    guard let node = table.table["credentials"] else { return paths }
+    if paths.count > credentialLimit {
+      table.refuse(
+        node,
+        "\"credentials\" has \(paths.count) files, more than the \(credentialLimit) allowed")
+    }
+    for path in paths where !CredentialFile.isOne(path) {
+      table.refuse(
+        node, "\"\(path)\" in \"credentials\" \(CredentialFile.refusal(of: path))",
+        hint: "name the files that hold tokens, and nothing else")
+    }
+    for path in paths where paths.contains(where: { $0.hasPrefix(path + "/") }) {
+      table.refuse(
+        node, "\"\(path)\" in \"credentials\" is a directory with another of them in it",
+        hint: "name the files that hold tokens, and nothing else")
+    }
+    return paths
   }
 
   static func readSealAllowances(_ root: TableReader) -> [SealAllowance] {

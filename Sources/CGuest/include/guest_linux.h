@@ -131,12 +131,21 @@ int32_t guest_open_file_at(int32_t directory, const char *name);
 int32_t guest_create_file_at(int32_t directory, const char *name, uint32_t mode);
 int32_t guest_mkdir_at(int32_t directory, const char *name, uint32_t mode);
 int32_t guest_symlink_at(const char *target, int32_t directory, const char *name);
+// In one directory; replaces what has the new name.
+int32_t guest_rename_at(int32_t directory, const char *name, const char *new_name);
 int32_t guest_link_at(int32_t from, const char *name, int32_t to, const char *new_name);
 int32_t guest_unlink_at(int32_t directory, const char *name, int32_t is_directory);
 int64_t guest_readlink_at(int32_t directory, const char *name, uint8_t *buffer, size_t size);
 int32_t guest_chmod_at(int32_t directory, const char *name, uint32_t mode);
 int32_t guest_chown_at(int32_t directory, const char *name, uint32_t uid, uint32_t gid);
 int32_t guest_set_time_at(int32_t directory, const char *name, int64_t seconds, uint32_t ns);
+// An inotify descriptor that does not block.
+int32_t guest_watcher(void);
+// Tells of files that were written and closed or renamed into the open directory, and of its own
+// end; with own_end_only of nothing else.
+int32_t guest_watch(int32_t watcher, int32_t directory, int32_t own_end_only);
+// Forgets what was told; 1 if there was anything.
+int32_t guest_drain_watcher(int32_t watcher);
 typedef int32_t (*guest_visit)(void *context, const char *name, size_t length);
 int32_t guest_for_each_entry(int32_t directory, guest_visit visit, void *context);
 int32_t guest_mkdir(const char *path, uint32_t mode);

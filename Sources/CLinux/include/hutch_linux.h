@@ -61,6 +61,11 @@ int64_t hutch_seek_hole(int32_t descriptor, int64_t offset);
 // Bytes that an unprivileged writer may still use, and the file system's magic number.
 int32_t hutch_file_system(const char *path, uint64_t *free_bytes, uint64_t *magic);
 int32_t hutch_sync_file_system(int32_t descriptor);
+// An inotify(7) descriptor that does not block, and is readable when an entry of the directory was
+// written and closed, renamed, removed or made, or the directory itself moved.
+int32_t hutch_watch_directory(int32_t directory);
+// Forgets what it has told so far.
+void hutch_drain_watch(int32_t watch);
 // 1 if this process may make and remove entries in the directory, 0 if not.
 int32_t hutch_may_change(int32_t directory);
 // flock(2); wait = 0 gives -EWOULDBLOCK when somebody else holds it.

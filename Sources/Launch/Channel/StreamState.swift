@@ -31,6 +31,7 @@ struct StreamState {
   enum Form {
     case request
     case command
+    /// Nothing travels on standard error: a connection, or shared files.
     case connection
 
     init(_ message: Message) {
@@ -38,7 +39,10 @@ struct StreamState {
         self = .request
         return
       }
-      self = request.kind == .connection ? .connection : .command
+      switch request.kind {
+      case .exec, .unpack, .pack: self = .command
+      case .connection, .files: self = .connection
+      }
     }
 
     /// The windows that it can make us hold: two outputs, and the input that the guest does not

@@ -11,6 +11,8 @@ package struct Launch {
   package var consoleLog: String?
   /// What the VM reaches, and where that is written down; no network if `nil`.
   package var network: (policy: NetworkPolicy, log: String)?
+  /// What the VM shares with others.
+  package var shared: [SharedFiles] = []
   /// How long the guest may take to greet.
   package var helloSeconds: Int
 
@@ -44,6 +46,8 @@ package final class VirtualMachine: GuestLink {
   private let settling = Settling()
   /// The way out, if there is one.
   package private(set) var network: NetworkGate?
+  /// What it shares with others.
+  package private(set) var folders: [SharedFolder] = []
   /// The way down, once somebody asked for it.
   var ladder: ShutdownLadder?
 
@@ -73,6 +77,7 @@ package final class VirtualMachine: GuestLink {
       if let (policy, log) = launch.network {
         vm.network = try NetworkGate(connection, policy, log: NetworkLog(path: log))
       }
+      vm.folders = try launch.shared.map { try SharedFolder(connection, $0) }
       return vm
     } catch {
       emulator.process.terminate(graceMilliseconds: 0)
@@ -139,6 +144,7 @@ package final class VirtualMachine: GuestLink {
 
   package func watch(_ set: inout PollSet) {
     network?.watch(&set)
+    for folder in folders { folder.watch(&set) }
     connection.watch(&set)
     monitor.watch(&set)
     if !consoleEnded { set.watch(console.raw, .reading) { [self] in try readConsole() } }

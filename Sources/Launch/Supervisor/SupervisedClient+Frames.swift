@@ -8,11 +8,13 @@ extension SupervisedClient {
   func handle(_ frame: Frame) throws {
     if frame.type == .openPart || frame.type == .open {
       guard let request = try assembler.take(frame) else { return }
-      guard request.kind != .connection else {
+      switch request.kind {
+      case .exec, .unpack, .pack: return try ask(.open(request), frame.stream)
+      case .connection, .files:
         try claim(frame.stream)
-        return refuse(frame.stream, .unsupported, "connections are the supervisor's")
+        return refuse(
+          frame.stream, .unsupported, "connections and shared files are the supervisor's")
       }
-      return try ask(.open(request), frame.stream)
     }
     let message = try Message(frame)
     let stream = open.first { $0.number == frame.stream }
