@@ -4,12 +4,10 @@ package enum CredentialFile {
   /// More bytes would not fit into the name of one file on the host.
   static let longest = 80
 
-  package static func isOne(_ path: String) -> Bool { reason(path) == nil }
+  package static func isOne(_ path: String) -> Bool { refusal(of: path) == nil }
 
   /// Completes the sentence `PATH in "credentials" …`.
-  static func refusal(of path: String) -> String { reason(path) ?? "" }
-
-  private static func reason(_ path: String) -> String? {
+  static func refusal(of path: String) -> String? {
     if !Names.isPlainRelativePath(path) { return "is no plain path below the user's home" }
     if path.utf8.count > longest { return "has more than \(longest) bytes" }
     if directories.contains(path) { return "is a directory" }

@@ -85,20 +85,18 @@ extension RecipeParser {
       table.strings(
         "credentials", "a path below the user's home, relative and without \"..\"",
         accept: Names.isPlainRelativePath) ?? []
-    guard let node = table.table["credentials"] else { return paths }
-    if paths.count > credentialLimit {
+    if let node = table.table["credentials"], paths.count > credentialLimit {
       table.refuse(
         node,
         "\"credentials\" has \(paths.count) files, more than the \(credentialLimit) allowed")
     }
-    for path in paths where !CredentialFile.isOne(path) {
+    for (path, node) in table.strings("credentials") ?? [] where paths.contains(path) {
+      let isDirectory = paths.contains { $0.hasPrefix(path + "/") }
+      guard let refusal = isDirectory ? "is a directory" : CredentialFile.refusal(of: path) else {
+        continue
+      }
       table.refuse(
-        node, "\"\(path)\" in \"credentials\" \(CredentialFile.refusal(of: path))",
-        hint: "name the files that hold tokens, and nothing else")
-    }
-    for path in paths where paths.contains(where: { $0.hasPrefix(path + "/") }) {
-      table.refuse(
-        node, "\"\(path)\" in \"credentials\" is a directory with another of them in it",
+        node, "\"\(path)\" in \"credentials\" \(refusal)",
         hint: "name the files that hold tokens, and nothing else")
     }
     return paths

@@ -21,7 +21,7 @@ struct FrameTests {
   @Test func `the hello frame has the bytes that the format page fixes`() {
     #expect(
       hello == [0, 0, 0, 0, 1, 0, 0, 0, 35, 0, 0, 0] + bytes("HUTCHGST") + [1, 0]
-        + [UInt8](0..<16) + [7, 0, 0, 0, 0, 0, 0, 0, 0])
+        + [UInt8](0..<16) + [15, 0, 0, 0, 0, 0, 0, 0, 0])
   }
 
   @Test func `an exec request has the bytes that the format page fixes`() {
@@ -107,9 +107,12 @@ enum Sample {
     var unpack = OpenRequest(.unpack)
     unpack.directory = bytes("/work")
     unpack.remembers = true
+    var files = OpenRequest(.files)
+    files.arguments = [bytes(".agent/token.json")]
     return [
       (.ready(milliseconds: 1), .guest), (.fatal(text: bytes("no disk")), .guest),
       (.ping(1 << 63), .host), (.pong(5), .guest), (.open(unpack), .host),
+      (.open(files), .host),
       (.setTime(seconds: 1 << 40, nanoseconds: 999_999_999), .host),
       (
         .setIdentity(

@@ -35,6 +35,8 @@ struct Program: Sendable {
     environment = Command.plainEnvironment
     environment["HOME"] = Store.scratch + "/home"
     environment["HUTCH_STORE"] = store
+    // No log-in is another test's.
+    environment["XDG_STATE_HOME"] = directory + "/state"
     // Sockets below the scratch directory, unless their paths would get too long.
     if Store.scratch.utf8.count < 60 { environment["XDG_RUNTIME_DIR"] = Store.scratch }
     for name in ["http_proxy", "https_proxy", "no_proxy"] {

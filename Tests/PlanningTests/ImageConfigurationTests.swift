@@ -59,6 +59,7 @@ struct ImageConfigurationTests {
     allow = ["api.example.com"]
     [agent]
     command = ["claude", "--a b"]
+    login = ["claude", "login"]
     credentials = [".claude/c-d.json"]
     """
 
@@ -70,7 +71,9 @@ struct ImageConfigurationTests {
     #expect(tool.tool?.name == "claude" && tool.tool?.layers == 1)
     #expect(
       tool.agent
-        == AgentSettings(command: ["claude", "--a b"], credentials: [".claude/c-d.json"]))
+        == AgentSettings(
+          command: ["claude", "--a b"], login: ["claude", "login"],
+          credentials: [".claude/c-d.json"]))
     let user = try image("with = [\"claude\", \"codex\"]", name: "mine")
     #expect(user.tool == nil && user.agent == nil)
     #expect(user.tools == ["claude", "codex"])

@@ -7,14 +7,16 @@ internal import Vocabulary
 package final class SharedDirectory {
   package let path: String
   private let directory: OwnedDescriptor
-  private let watch: OwnedDescriptor
+  /// A user has few of these for all programs (`fs.inotify.max_user_instances`, 128): without one the
+  /// directory is looked at now and then.
+  private var watch: OwnedDescriptor?
 
   /// Makes it if it is not there. Refused where others could get at it.
   package init(_ path: String) throws {
     self.path = path
     if Files.status(path) == nil { try Files.makeDirectories(path, mode: 0o700) }
     directory = try OwnedDescriptor.open(path, .directory)
-    watch = try directory.watchEntries()
+    watch = try? directory.watchEntries()
     let status = try directory.status()
     guard isThere, status.uid == HostEnvironment.current.userID, status.mode & 0o077 == 0 else {
       throw LaunchError.unsafeDirectory(path: path)
@@ -22,10 +24,13 @@ package final class SharedDirectory {
     try removeLeftovers()
   }
 
-  /// Readable when something has changed in it.
-  var changes: Int32 { watch.raw }
+  /// Readable when something has changed in it; -1 where nothing tells of that.
+  var changes: Int32 {
+    guard let raw = watch?.raw else { return -1 }
+    return raw
+  }
 
-  func forgetChanges() { watch.forgetEvents() }
+  func forgetChanges() { watch?.forgetEvents() }
 
   /// Whether its path still leads to it: whoever ends a log-in moves it away.
   var isThere: Bool {

@@ -29,7 +29,7 @@ package struct SharedFiles: Sendable, Hashable {
 /// first thing that is wrong ends this stream, and nothing else of the VM.
 package final class SharedFolder: StreamEndpoint {
   package let shared: SharedFiles
-  private let connection: GuestConnection
+  private unowned let connection: GuestConnection
   private let directory: SharedDirectory
   private var decoder: SharedFileDecoder
   private var files: [File]
@@ -43,6 +43,9 @@ package final class SharedFolder: StreamEndpoint {
   /// Contents that the guest may still send, and when it last got more.
   private var credit = SharedFolder.burst
   private var credited = Clock.monotonic()
+  /// Where nothing tells of changes.
+  private var looksAt = Clock.monotonic()
+  private static let pause: UInt64 = 1_000_000_000
   /// Why the guest is not heard any more, for people.
   package private(set) var failure: String?
 
@@ -76,6 +79,7 @@ package final class SharedFolder: StreamEndpoint {
   private static let backlog = 1 << 20
   private static let piece = 64 << 10
 
+  /// - Parameter connection: has to outlive this, which it keeps itself once the stream is open.
   package init(_ connection: GuestConnection, _ shared: SharedFiles) throws {
     self.connection = connection
     self.shared = shared
@@ -107,6 +111,7 @@ package final class SharedFolder: StreamEndpoint {
   package func watch(_ set: inout PollSet) {
     if case .waiting = stage, connection.isGreeted { open() }
     guard case .open(let stream) = stage else { return }
+    lookIfDue()
     while connection.backlog < Self.backlog {
       if outgoing.isEmpty { prepare() }
       let count = min(connection.inputWindow(stream), outgoing.front.count, Self.piece)
@@ -114,7 +119,19 @@ package final class SharedFolder: StreamEndpoint {
       connection.sendInput(outgoing.front.prefix(count), stream)
       outgoing.drop(count)
     }
-    set.watch(directory.changes, .reading) { [self] in changed() }
+    if directory.changes >= 0 {
+      set.watch(directory.changes, .reading) { [self] in changed() }
+    } else {
+      set.wake(at: looksAt)
+    }
+  }
+
+  /// Without a watch, when it is time.
+  private func lookIfDue() {
+    let now = Clock.monotonic()
+    guard directory.changes < 0, now >= looksAt else { return }
+    looksAt = now + Self.pause
+    changed()
   }
 
   private func open() {
