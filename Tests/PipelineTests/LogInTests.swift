@@ -157,6 +157,30 @@ extension EndToEnd {
       Issue.record("\(vm) still has a token")
     }
 
+    @Test func `VMs that replace it at the same time end with one token`() throws {
+      try agent()
+      #expect(try place.hutch("login", "stand-in").status == 0)
+      let vms = ["first", "second"]
+      for vm in vms {
+        _ = try place.hutch(
+          "start", "base", "--name", vm, "--with", "stand-in", "--credentials", "stand-in")
+      }
+      let running = try vms.map { vm in
+        try place.start(
+          "exec", vm, "--", "sh", "-c",
+          "for n in $(seq 40); do stand-in rotate \(vm)-$n; sleep 0.0$((n % 9)); done")
+      }
+      for one in running { #expect(try one.finish().status == 0) }
+      var tokens: Set<String?> = []
+      for _ in 0..<100 {
+        tokens = [token()]
+        for vm in vms { tokens.insert(try place.hutch("exec", vm, "--", "stand-in", "show").text) }
+        if tokens.count == 1 { break }
+        Clock.pause(milliseconds: 100)
+      }
+      #expect(tokens.count == 1 && ["first-40\n", "second-40\n"].contains(tokens.first))
+    }
+
     /// Where a token stands that must not: anything of the store but what VMs wrote to their disks.
     private func leaks() throws -> String {
       // Sparse files of many gibibytes are not read; nothing new may be among them.
