@@ -9,6 +9,12 @@ package enum DisksError: Failure {
   /// QEMU would not take the name for a file beside the overlay.
   case unusableBackingName(String)
   case refusedImage(path: String, reason: QCOW2Refusal)
+  case unusableChain(path: String, reason: ChainRefusal)
+  /// There is no such place on the disk.
+  case outsideOfDisk(path: String, offset: Int64, count: Int)
+  /// Something in a file system is not as any kernel would have written it, or is of a kind that
+  /// is not read.
+  case unreadableFileSystem(path: String, place: Ext4Reader.Place, fault: Ext4Reader.Fault)
   case unreadableToolOutput(tool: String, what: String)
   /// `debugfs` takes every line and ends with 0 whatever happened; this is what it said.
   case timesNotSet(path: String, said: String)
@@ -33,6 +39,11 @@ package enum DisksError: Failure {
         + "without a colon is needed"
     case .refusedImage(let path, let reason):
       "\"\(path)\" is not an overlay of ours: \(reason)"
+    case .unusableChain(let path, let reason): "\"\(path)\" can't be read as a disk: \(reason)"
+    case .outsideOfDisk(let path, let offset, let count):
+      "the disk \"\(path)\" has no \(count) bytes at \(offset)"
+    case .unreadableFileSystem(let path, let place, let fault):
+      "the file system of \"\(path)\" can't be read: \(place): \(fault)"
     case .unreadableToolOutput(let tool, let what):
       "\"\(tool)\" did not say \(what)"
     case .timesNotSet(let path, let said):
@@ -54,7 +65,8 @@ package enum DisksError: Failure {
     switch self {
     case .host(let error): error.path
     case .refusedImage(let path, _), .timesNotSet(let path, _),
-      .inconsistentFileSystem(let path, _):
+      .inconsistentFileSystem(let path, _), .unusableChain(let path, _),
+      .outsideOfDisk(let path, _, _), .unreadableFileSystem(let path, _, _):
       path
     default: nil
     }

@@ -17,6 +17,13 @@ package enum QCOW2Refusal: Error, Sendable, Hashable, CustomStringConvertible {
   case backingName
   case backingFormat
   case foreignBacking(String)
+  /// What it says of the place of the disk at this offset, in bytes: lies outside of the file.
+  case outside(Int64)
+  /// Has bits that no entry has.
+  case tableEntry(Int64)
+  case compressedCluster(Int64)
+  /// Subclusters that are zero and data at once, or data without a place.
+  case subclusters(Int64)
 
   package var description: String {
     switch self {
@@ -35,6 +42,10 @@ package enum QCOW2Refusal: Error, Sendable, Hashable, CustomStringConvertible {
     case .backingName: "its backing file is not a relative path"
     case .backingFormat: "it does not say which format its backing file has"
     case .foreignBacking(let name): "it lies on \"\(name)\""
+    case .outside(let offset): "what it has for byte \(offset) of the disk is outside of the file"
+    case .tableEntry(let offset): "its table has a bad entry for byte \(offset) of the disk"
+    case .compressedCluster(let offset): "it is compressed at byte \(offset) of the disk"
+    case .subclusters(let offset): "its table contradicts itself at byte \(offset) of the disk"
     }
   }
 }
