@@ -36,8 +36,8 @@ extension Ext4Reader {
         guard let start = mapping.start else { throw error(place, .extents("it has a hole")) }
         let bytes = try self.block(start + index)
         try at(place) { () throws(Fault) in
-          try Self.parse(bytes, of: directory, parent, isFirst: block + index == 0, into: &names)
           if superblock.checksumSeed != nil { try Self.verify(bytes, of: directory) }
+          try Self.parse(bytes, of: directory, parent, isFirst: block + index == 0, into: &names)
         }
         if names.count > limits.entries {
           throw error(place, .tooMuch("more than \(limits.entries) names"))
