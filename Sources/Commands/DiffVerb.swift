@@ -6,10 +6,15 @@ internal import Vocabulary
 
 struct DiffVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "diff", abstract: "Say in which packages and files two images or layers differ.",
+    commandName: "diff",
+    abstract: "Say in which packages and files two images or layers differ, or a VM and its image.",
     discussion: """
       Images are compared as they look inside, layers with what they remove. A layer is named by \
       the first 8 or more digits of its digest, as `hutch layers` prints them.
+
+      A VM alone is compared with the image that it was made from, as it would find its files at \
+      its next start. It must not run. What systems write for themselves when they start is listed \
+      with the rest; what tools bring is not part of a VM's disk.
       """)
 
   @OptionGroup var common: CommonOptions
@@ -17,11 +22,12 @@ struct DiffVerb: ParsableCommand {
   @Flag(
     help: "List everything: also what is in new and removed directories, and times of directories.")
   var all = false
-  @Argument(help: "An image or a layer.") var before: String
-  @Argument(help: "The one to compare it with.") var after: String
+  @Argument(help: "An image or a layer; or a VM, alone.") var before: String
+  @Argument(help: "The image or layer to compare it with.") var after: String?
 
   func run() throws {
-    let outcome = try common.session().diff(before, after)
+    let session = try common.session()
+    let outcome = try after.map { try session.diff(before, $0) } ?? session.diff(vm: before)
     switch output.format {
     case .json: Listing(outcome).print(as: .json)
     case .table: Output.write(DiffText.text(outcome, all: all))
@@ -54,6 +60,7 @@ extension JSON {
   fileprivate init(_ side: DiffSide) {
     self = .object([
       "name": .string(side.name), "image": .optional(side.image?.description),
+      "vm": .optional(side.vm),
       "layers": .array(side.layers.map { .string($0.description) }),
     ])
   }

@@ -8,6 +8,8 @@ package enum PipelineError: Failure {
   case storeOfAnotherUser(path: String, uid: UInt32)
   case noSuchImage(String)
   case noSuchImageOrLayer(String)
+  /// An image was named, and nothing to compare it with.
+  case nothingToCompare(String)
   case noSuchRecipe(name: String, lookedIn: [String])
   case noSuchVM(String)
   case vmExists(String)
@@ -77,6 +79,7 @@ package enum PipelineError: Failure {
       .noSuchAgent, .keepsNoLogIn, .oneFileOfTwo,
       .notPinnable, .noCheck, .notATool, .toolLeavesHome, .tooManyTools:
       .badInput
+    case .nothingToCompare: .usage
     case .noRoom, .belowFloor: .noSpace
     case .notPinned: .verificationDiffers
     case .guestProgramMissing, .storeOfAnotherUser: .missingHostTool
@@ -95,6 +98,8 @@ package enum PipelineError: Failure {
       "the store \"\(path)\" belongs to another user (uid \(uid))"
     case .noSuchImage(let name): "there is no image and no recipe \"\(name)\""
     case .noSuchImageOrLayer(let name): "there is no image and no layer \"\(name)\""
+    case .nothingToCompare(let name):
+      "\"\(name)\" is an image: only a VM is compared with what it was made from"
     case .noSuchRecipe(let name, let places):
       "there is no recipe \"\(name)\"; looked in \(places.joined(separator: ", "))"
     case .noSuchVM(let name): "there is no VM \"\(name)\""
@@ -183,6 +188,7 @@ package enum PipelineError: Failure {
     case .storeOfAnotherUser: "choose a store of your own with --store or HUTCH_STORE"
     case .noSuchImage: "`hutch images` lists images; recipes are named by their file name or path"
     case .noSuchImageOrLayer: "`hutch images` and `hutch layers` list them"
+    case .nothingToCompare(let name): "name another image: `hutch diff \(name) IMAGE`"
     case .noSuchVM, .vmIsNotRunning: "`hutch vms` lists them"
     case .vmExists: "choose another name, or remove it with `hutch rm`"
     case .vmIsRunning(let name): "`hutch stop \(name)` first"

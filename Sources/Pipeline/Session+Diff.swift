@@ -1,4 +1,6 @@
 internal import Catalog
+internal import Disks
+internal import Host
 package import Inputs
 package import Layers
 package import Vocabulary
@@ -9,6 +11,8 @@ package struct DiffSide: Sendable, Hashable {
   package var name: String
   /// `nil` for a single layer.
   package var image: ImageID?
+  /// A VM of that image, with all that it wrote.
+  package var vm: String?
   /// The lowest first.
   package var layers: [DiffID]
 }
@@ -45,6 +49,66 @@ extension Session {
       },
       files: TreeDifference(
         from: try items(of: left, old, tables), to: try items(of: right, new, tables)))
+  }
+
+  /// A VM that does not run and the image that it was made from. Nothing is booted, and nothing
+  /// written.
+  package func diff(vm name: String) throws -> DiffOutcome {
+    let lease = try catalog.lease(for: "diff \(name)")
+    defer { lease.release() }
+    let vm = try resting(name)
+    guard let id = vm.image, try catalog.find(.image(id), lease) != nil else {
+      throw PipelineError.noSuchImage(name)
+    }
+    let image = try catalog.image(id)
+    let before = DiffSide(
+      name: image.tags.first ?? String(id.digest.short), image: id, layers: image.layers)
+    var after = before
+    after.name = name
+    after.vm = name
+    let tables = LayerTables(self, lease)
+    let tree = MergedTree(try image.layers.map(tables.table))
+    return try report.during("read \(name)") {
+      let disk = try openDisk(of: vm)
+      let found = try MachineTree(disk, image: tree)
+      let outcome = DiffOutcome(
+        before: before, after: after,
+        packages: try packages(in: disk, before, tree, tables),
+        files: TreeDifference(from: tree.items, to: found.items))
+      // What was read while a machine wrote to it says nothing.
+      guard try resting(name).changedAt == vm.changedAt else {
+        throw PipelineError.vmIsRunning(name)
+      }
+      return outcome
+    }
+  }
+
+  private func resting(_ name: String) throws -> VMRecord {
+    let vm: VMRecord
+    do {
+      vm = try knownVM(name)
+    } catch PipelineError.noSuchVM {
+      guard (try? catalog.resolve(name)) != nil else { throw PipelineError.noSuchVM(name) }
+      throw PipelineError.nothingToCompare(name)
+    }
+    if vm.supervised { throw PipelineError.vmIsRunning(name) }
+    return vm
+  }
+
+  private func packages(
+    in disk: MachineDisk, _ before: DiffSide, _ tree: MergedTree, _ tables: LayerTables
+  ) throws -> [PackageChange]? {
+    guard let path = Self.packageStatus,
+      let installed = try packages(of: before, tree, tables)
+    else { return nil }
+    var status: [UInt8] = []
+    if let inode = try disk.now.inode(at: path), inode.kind == .file {
+      guard inode.size <= Self.largestStatus else {
+        throw HostError.tooLarge(path: "\(path)", limit: ByteCount(Self.largestStatus))
+      }
+      status = try disk.now.read(inode, at: 0, count: Int(inode.size))
+    }
+    return installed.changes(to: InstalledPackages(status: status))
   }
 
   private func side(_ name: String, _ lease: Lease) throws -> DiffSide {

@@ -19,6 +19,11 @@ package final class ChainFile {
     self.format = format
   }
 
+  /// Of a qcow2 file.
+  package func header() throws(DisksError) -> QCOW2Header {
+    try QCOW2Header.read(from: file, path: path)
+  }
+
   func size() throws(DisksError) -> Int64 {
     do {
       return try file.status().size

@@ -28,7 +28,7 @@ final class QCOW2File {
   /// - Parameter below: what it must name as its backing file.
   init(_ file: ChainFile, on below: ChainFile) throws(DisksError) {
     self.file = file
-    let header = try QCOW2Header.read(from: file.file, path: file.path)
+    let header = try file.header()
     try header.requireBacking(below.name, below.format, path: file.path)
     size = header.virtualSize.bytes
     isExtended = header.hasExtendedL2
