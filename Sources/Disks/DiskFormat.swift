@@ -12,6 +12,10 @@ package enum DiskFormat {
     "sparse_super", "large_file", "huge_file", "dir_nlink", "extra_isize", "metadata_csum",
     "metadata_csum_seed",
   ]
+  /// The same as bits (ext4 documentation, "Super Block").
+  static let compatible: UInt32 = 0x4 | 0x8 | 0x20
+  static let incompatible: UInt32 = 0x2 | 0x40 | 0x80 | 0x200 | 0x2000
+  static let compatibleForReaders: UInt32 = 0x1 | 0x2 | 0x8 | 0x20 | 0x40 | 0x400
   static let blockCount = size.bytes / Int64(blockSize)
   /// One flex group for the whole: all bitmaps and inode tables stand together, in front.
   static let groupCount = blockCount / 32768

@@ -1,9 +1,13 @@
 package import Host
+package import Layers
 package import Vocabulary
 
 /// What can go wrong with disks and overlays.
 package enum DisksError: Failure {
   case host(HostError)
+  case layers(LayersError)
+  /// The format has one size, and what the chain holds is more.
+  case diskTooSmall(what: String)
   /// Not a multiple of 512 bytes, or outside of what an overlay may have.
   case unusableVirtualSize(bytes: Int64)
   /// QEMU would not take the name for a file beside the overlay.
@@ -23,6 +27,8 @@ package enum DisksError: Failure {
   package var kind: FailureKind {
     switch self {
     case .host(let error): error.kind
+    case .layers(let error): error.kind
+    case .diskTooSmall: .badInput
     case .unusableVirtualSize, .unusableBackingName: .badInput
     case .refusedImage: .storeDamaged
     default: .failed
@@ -32,6 +38,8 @@ package enum DisksError: Failure {
   package var message: String {
     switch self {
     case .host(let error): error.message
+    case .layers(let error): error.message
+    case .diskTooSmall(let what): "the layers hold more than a disk's \(what)"
     case .unusableVirtualSize(let bytes):
       "a disk can't have \"\(bytes)\" bytes: at least 1 MiB, at most 16 TiB, in steps of 512"
     case .unusableBackingName(let name):
@@ -56,6 +64,8 @@ package enum DisksError: Failure {
   package var hint: String? {
     switch self {
     case .host(let error): error.hint
+    case .layers(let error): error.hint
+    case .diskTooSmall: "leave out what the image does not need, or build its layers afresh"
     case .refusedImage: "look at the store with `hutch verify`"
     default: nil
     }
@@ -64,6 +74,7 @@ package enum DisksError: Failure {
   package var path: String? {
     switch self {
     case .host(let error): error.path
+    case .layers(let error): error.path
     case .refusedImage(let path, _), .timesNotSet(let path, _),
       .inconsistentFileSystem(let path, _), .unusableChain(let path, _),
       .outsideOfDisk(let path, _, _), .unreadableFileSystem(let path, _, _):

@@ -61,37 +61,9 @@ package struct QCOW2Overlay: Sendable, Hashable {
   }
 
   private var header: [UInt8] {
-    let name = Array(backingName.utf8)
-    let format = Array(backingFormat.rawValue.utf8)
-    let paddedFormat = format + [UInt8](repeating: 0, count: (8 - format.count % 8) % 8)
-    let nameOffset = QCOW2.headerLength + 8 + paddedFormat.count + 8
-
-    var out = BigEndianBytes()
-    out.append(QCOW2.magic)
-    out.append(UInt32(3))
-    out.append(UInt64(nameOffset))
-    out.append(UInt32(name.count))
-    out.append(UInt32(QCOW2.clusterBits))
-    out.append(UInt64(virtualSize.bytes))
-    out.append(UInt32(0))  // no encryption
-    out.append(UInt32(QCOW2.l1Entries(for: virtualSize.bytes)))
-    out.append(UInt64(3 * QCOW2.clusterSize))
-    out.append(UInt64(QCOW2.clusterSize))
-    out.append(UInt32(1))  // clusters of the refcount table
-    out.append(UInt32(0))  // no snapshots
-    out.append(UInt64(0))
-    out.append(QCOW2.extendedL2)
-    out.append(UInt64(0))  // compatible features
-    out.append(UInt64(0))  // autoclear features
-    out.append(UInt32(QCOW2.refcountOrder))
-    out.append(UInt32(QCOW2.headerLength))
-    out.append(UInt64(0))  // compression type and padding
-    out.append(QCOW2.backingFormatExtension)
-    out.append(UInt32(format.count))
-    out.append(contentsOf: paddedFormat)
-    out.append(UInt64(0))  // end of the extensions
-    out.append(contentsOf: name)
-    return out.bytes
+    QCOW2.header(
+      virtualSize: virtualSize.bytes, l1Offset: 3 * QCOW2.clusterSize, backingName: backingName,
+      backingFormat: backingFormat)
   }
 }
 
@@ -105,6 +77,8 @@ enum QCOW2 {
   static let refcountOrder = 4
   static let extendedL2: UInt64 = 1 << 4
   static let backingFormatExtension: UInt32 = 0xE279_2ACA
+  /// In an entry of a table: nobody else refers to the cluster ("COPIED").
+  static let isOwn: UInt64 = 1 << 63
   static let sizes: ClosedRange<Int64> = (1 << 20)...(16 << 40)
 
   /// An extended L2 entry has 16 bytes, so one L2 table reaches over 256 MiB.
@@ -118,5 +92,43 @@ enum QCOW2 {
   static func isUsable(backingName name: [UInt8]) -> Bool {
     (1...1023).contains(name.count) && name.first != UInt8(ascii: "/")
       && name.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: ":") }
+  }
+
+  /// The first cluster's contents: header, extensions, backing name. The refcount table is
+  /// cluster 1.
+  static func header(
+    virtualSize: Int64, l1Offset: Int64, backingName: String, backingFormat: BackingFormat
+  ) -> [UInt8] {
+    let name = Array(backingName.utf8)
+    let format = Array(backingFormat.rawValue.utf8)
+    let paddedFormat = format + [UInt8](repeating: 0, count: (8 - format.count % 8) % 8)
+    let nameOffset = headerLength + 8 + paddedFormat.count + 8
+
+    var out = BigEndianBytes()
+    out.append(magic)
+    out.append(UInt32(3))
+    out.append(UInt64(nameOffset))
+    out.append(UInt32(name.count))
+    out.append(UInt32(clusterBits))
+    out.append(UInt64(virtualSize))
+    out.append(UInt32(0))  // no encryption
+    out.append(UInt32(l1Entries(for: virtualSize)))
+    out.append(UInt64(l1Offset))
+    out.append(UInt64(clusterSize))
+    out.append(UInt32(1))  // clusters of the refcount table
+    out.append(UInt32(0))  // no snapshots
+    out.append(UInt64(0))
+    out.append(extendedL2)
+    out.append(UInt64(0))  // compatible features
+    out.append(UInt64(0))  // autoclear features
+    out.append(UInt32(refcountOrder))
+    out.append(UInt32(headerLength))
+    out.append(UInt64(0))  // compression type and padding
+    out.append(backingFormatExtension)
+    out.append(UInt32(format.count))
+    out.append(contentsOf: paddedFormat)
+    out.append(UInt64(0))  // end of the extensions
+    out.append(contentsOf: name)
+    return out.bytes
   }
 }

@@ -84,23 +84,34 @@ extension OwnedDescriptor {
   }
 
   package func pwriteAll(_ bytes: [UInt8], at offset: Int64) throws(HostError) {
-    var failure: Int32 = 0
-    unsafe bytes.withUnsafeBytes { buffer in
-      var done = 0
-      while done < buffer.count {
-        let count = unsafe Glibc.pwrite(
-          raw, buffer.baseAddress! + done, buffer.count - done, off_t(offset) + off_t(done))
-        if count < 0 {
-          if errno == EINTR { continue }
-          failure = errno
-          return
-        }
-        done += count
-      }
-    }
+    let failure = unsafe bytes.withUnsafeBytes { unsafe pwriteFully($0, offset) }
     if failure != 0 {
       throw .system(operation: "write", path: "descriptor \(raw)", errno: failure)
     }
+  }
+
+  /// The buffer is only read during the call.
+  package func pwriteAll(
+    _ buffer: UnsafeRawBufferPointer, at offset: Int64
+  ) throws(HostError) {
+    let failure = unsafe pwriteFully(buffer, offset)
+    if failure != 0 {
+      throw .system(operation: "write", path: "descriptor \(raw)", errno: failure)
+    }
+  }
+
+  private func pwriteFully(_ buffer: UnsafeRawBufferPointer, _ offset: Int64) -> Int32 {
+    var done = 0
+    while done < buffer.count {
+      let count = unsafe Glibc.pwrite(
+        raw, buffer.baseAddress! + done, buffer.count - done, off_t(offset) + off_t(done))
+      if count < 0 {
+        if errno == EINTR { continue }
+        return errno
+      }
+      done += count
+    }
+    return 0
   }
 
   package func truncate(to size: Int64) throws(HostError) {

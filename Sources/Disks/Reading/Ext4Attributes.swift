@@ -45,8 +45,8 @@ extension Ext4Reader {
         throw .attribute("there are none")
       }
       if let seed = superblock.checksumSeed {
-        let own = Checksum.of(UInt64(number), from: seed)
-        guard try raw.word(0x10) == Checksum.of(bytes, zeroing: 0x10, count: 4, from: own) else {
+        let own = CRC32C.of(UInt64(number), from: seed)
+        guard try raw.word(0x10) == CRC32C.of(bytes, zeroing: 0x10, count: 4, from: own) else {
           throw .checksum
         }
       }

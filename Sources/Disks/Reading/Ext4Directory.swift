@@ -97,7 +97,7 @@ extension Ext4Reader {
     guard try raw.word(end) == 0, try raw.half(end + 4) == 12, try raw.half(end + 6) == 0xDE00
     else { return }
     let expected = try raw.word(end + 8)
-    guard Checksum.of(bytes[..<end], from: directory.checksumSeed) == expected else {
+    guard CRC32C.of(bytes[..<end], from: directory.checksumSeed) == expected else {
       throw .checksum
     }
   }

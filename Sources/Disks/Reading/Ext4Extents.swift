@@ -45,7 +45,7 @@ extension Ext4Reader {
       }
       guard let seed, expected != nil else { return }
       let end = Self.entrySize * (most + 1)
-      guard try raw.word(end) == Checksum.of(bytes[..<end], from: seed) else { throw .checksum }
+      guard try raw.word(end) == CRC32C.of(bytes[..<end], from: seed) else { throw .checksum }
     }
 
     enum Step {

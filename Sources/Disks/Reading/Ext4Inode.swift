@@ -70,8 +70,8 @@ extension Ext4Reader {
       guard extra <= bytes.count - 128, extra.isMultiple(of: 4) else {
         throw .number("size of its fields")
       }
-      let own = Checksum.of(number, from: superblock.checksumSeed ?? 0)
-      checksumSeed = Checksum.of(try raw.word(0x64), from: own)
+      let own = CRC32C.of(number, from: superblock.checksumSeed ?? 0)
+      checksumSeed = CRC32C.of(try raw.word(0x64), from: own)
       if superblock.checksumSeed != nil { try Self.verify(raw, extra, checksumSeed) }
 
       guard let kind = InodeKind(mode: mode) else { throw .number("kind") }
@@ -114,8 +114,8 @@ extension Ext4Reader {
       let bytes = try raw.slice(0, count: raw.count)
       let found =
         whole
-        ? Checksum.of(bytes, zeroing: 0x7C, 0x82, count: 2, from: seed)
-        : Checksum.of(bytes, zeroing: 0x7C, count: 2, from: seed) & 0xFFFF
+        ? CRC32C.of(bytes, zeroing: 0x7C, 0x82, count: 2, from: seed)
+        : CRC32C.of(bytes, zeroing: 0x7C, count: 2, from: seed) & 0xFFFF
       guard found == expected else { throw .checksum }
     }
 

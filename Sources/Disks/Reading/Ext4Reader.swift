@@ -69,8 +69,8 @@ package final class Ext4Reader {
       let raw = MetadataBytes(block, at: within, count: superblock.descriptorSize)
       if let seed = superblock.checksumSeed {
         let bytes = try raw.slice(0, count: superblock.descriptorSize)
-        let own = Checksum.of(UInt32(group), from: seed)
-        let found = Checksum.of(bytes, zeroing: 0x1E, count: 2, from: own) & 0xFFFF
+        let own = CRC32C.of(UInt32(group), from: seed)
+        let found = CRC32C.of(bytes, zeroing: 0x1E, count: 2, from: own) & 0xFFFF
         guard found == UInt32(try raw.half(0x1E)) else { throw .checksum }
       }
       var table = Int64(try raw.word(8))

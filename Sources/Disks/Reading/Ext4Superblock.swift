@@ -95,11 +95,11 @@ extension Ext4Reader {
     ) throws(Fault) -> UInt32? {
       if readOnly & Feature.checksums == 0 { return nil }
       guard try raw.byte(0x175) == 1 else { throw .number("kind of checksum") }
-      guard try raw.word(0x3FC) == Checksum.of(try raw.slice(0, count: 0x3FC), from: .max) else {
+      guard try raw.word(0x3FC) == CRC32C.of(try raw.slice(0, count: 0x3FC), from: .max) else {
         throw .checksum
       }
       if incompatible & Feature.seed != 0 { return try raw.word(0x270) }
-      return Checksum.of(try raw.slice(0x68, count: 16), from: .max)
+      return CRC32C.of(try raw.slice(0x68, count: 16), from: .max)
     }
 
     // MARK: Groups

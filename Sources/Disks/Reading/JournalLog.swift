@@ -147,8 +147,8 @@ struct JournalLog {
     guard let start = mapping.start else { throw error(tag.place, "it has no place on the disk") }
     if let seed = superblock.checksumSeed {
       let data = try bytes(tag.place).bytes
-      let found = Ext4Reader.Checksum.of(
-        data, from: Ext4Reader.Checksum.of(sequence.byteSwapped, from: seed))
+      let found = CRC32C.of(
+        data, from: CRC32C.of(sequence.byteSwapped, from: seed))
       guard superblock.version3 ? found == tag.checksum : found & 0xFFFF == tag.checksum else {
         throw reader.error(.journal(block: tag.place), .checksum)
       }
@@ -182,12 +182,12 @@ struct JournalLog {
     guard let seed = superblock.checksumSeed else { return true }
     let end = block.bytes.count - 4
     return block.number(UInt32.self, at: end)
-      == Ext4Reader.Checksum.of(block.bytes, zeroing: end, count: 4, from: seed)
+      == CRC32C.of(block.bytes, zeroing: end, count: 4, from: seed)
   }
 
   private func isWhole(commit block: BigEndianReader) -> Bool {
     guard let seed = superblock.checksumSeed else { return true }
     return block.number(UInt32.self, at: 16)
-      == Ext4Reader.Checksum.of(block.bytes, zeroing: 16, count: 4, from: seed)
+      == CRC32C.of(block.bytes, zeroing: 16, count: 4, from: seed)
   }
 }

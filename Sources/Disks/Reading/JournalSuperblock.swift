@@ -51,10 +51,10 @@ struct JournalSuperblock {
     }
     guard !version3 || features & Feature.checksums2 == 0, bytes.count >= 1024, bytes[80] == 4
     else { throw .number("kind of checksum") }
-    let found = Ext4Reader.Checksum.of(
+    let found = CRC32C.of(
       Array(bytes[..<1024]), zeroing: 0xFC, count: 4, from: .max)
     guard try word(0xFC) == found else { throw .checksum }
-    checksumSeed = Ext4Reader.Checksum.of(bytes[48..<64], from: .max)
+    checksumSeed = CRC32C.of(bytes[48..<64], from: .max)
   }
 
   var hasChecksums: Bool { checksumSeed != nil }
