@@ -61,7 +61,7 @@ let package = Package(
     stage("Layers", ["Vocabulary", "Host", "Archives", "CZstd"]),
     stage("Inventory", ["Vocabulary", "Recipes", "Inputs", "Layers"]),
     stage("Disks", ["Vocabulary", "Host", "Layers"]),
-    stage("Building", ["Vocabulary", "Host", "Archives", "Inputs", "Layers", "Disks"]),
+    stage("Building", ["Vocabulary", "Host", "Archives", "Inputs", "Layers"]),
     stage("Catalog", ["Vocabulary", "Host", grdb]),
     stage("GuestProtocol", []),
     .target(name: "CGuest", cSettings: strictC),

@@ -1,4 +1,3 @@
-internal import Disks
 internal import Glibc
 internal import Host
 internal import Layers
@@ -49,7 +48,6 @@ package enum Worker {
       let tree = try OwnedDescriptor.open(job.target, .directory)
       try LayerUnpacker().unpack(job.blob, layer: job.layer, into: tree)
       return .object([:])
-    case .disk(let job): return try makeDisk(job)
     case .remove(let paths):
       for path in paths { try Files.removeTree(path) }
       return .object([:])
@@ -68,22 +66,6 @@ package enum Worker {
     let packer = LayerPacker(onEntry: seal.look)
     let packed = try packer.pack(tree, blob: job.layerFile, table: job.tableFile)
     return StepAnswer(layer: packed, findings: seal.findings).json
-  }
-
-  /// The merged tree, for whoever makes a file system of it.
-  private static func makeDisk(_ job: DiskJob) throws -> JSON {
-    try Files.makeDirectories(job.root)
-    if job.lower.count == 1 {
-      try Mounts.bind("\(job.trees)/\(job.lower[0])", at: job.root)
-    } else {
-      try Mounts.overlay(trees: job.lower, in: job.trees, at: job.root)
-    }
-    let made = try MergedTreeFormatter().make(
-      tree: job.root, output: job.output, date: job.date, seed: job.seed)
-    return .object([
-      "size": .integer(made.size.bytes), "allocated": .integer(made.allocated.bytes),
-      "digest": .string(made.digest.description),
-    ])
   }
 
   private static func say(_ line: String) {

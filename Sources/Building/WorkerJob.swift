@@ -14,7 +14,6 @@ package enum WorkerJob: Sendable, Hashable {
   case foreignLayer(ForeignLayerJob)
   /// Unpack a layer for use as a parent.
   case unpack(UnpackJob)
-  case disk(DiskJob)
   /// Remove trees that belong to subordinate users.
   case remove([String])
   /// Measure what a store takes, or some paths in it.
@@ -57,29 +56,6 @@ package struct MeasureJob: Sendable, Hashable {
   }
 }
 
-/// The file system of a chain, to be made from its trees.
-package struct DiskJob: Sendable, Hashable {
-  package var trees: String
-  package var lower: [String]
-  /// Where the merged tree may be mounted.
-  package var root: String
-  package var output: String
-  package var date: SourceDate
-  /// What the file system's own identifiers come from.
-  package var seed: Digest
-
-  package init(
-    trees: String, lower: [String], root: String, output: String, date: SourceDate, seed: Digest
-  ) {
-    self.trees = trees
-    self.lower = lower
-    self.root = root
-    self.output = output
-    self.date = date
-    self.seed = seed
-  }
-}
-
 // MARK: JSON
 
 extension WorkerJob {
@@ -94,13 +70,6 @@ extension WorkerJob {
       .object([
         "job": .string("unpack"), "blob": .string(job.blob), "target": .string(job.target),
         "layer": .string(job.layer.description),
-      ])
-    case .disk(let job):
-      .object([
-        "job": .string("disk"), "trees": .string(job.trees),
-        "lower": .array(job.lower.map(JSON.string)), "root": .string(job.root),
-        "output": .string(job.output), "date": .integer(job.date.seconds),
-        "seed": .string(job.seed.description),
       ])
     case .remove(let paths):
       .object(["job": .string("remove"), "paths": .array(paths.map(JSON.string))])
@@ -124,13 +93,6 @@ extension WorkerJob {
       guard let layer = DiffID(try json.text("layer")) else { throw .unexpectedAnswer("layer") }
       self = .unpack(
         UnpackJob(blob: try json.text("blob"), layer: layer, target: try json.text("target")))
-    case "disk":
-      guard let seed = Digest(try json.text("seed")) else { throw .unexpectedAnswer("seed") }
-      self = .disk(
-        DiskJob(
-          trees: try json.text("trees"), lower: try json.texts("lower"),
-          root: try json.text("root"), output: try json.text("output"),
-          date: SourceDate(try json.number("date")), seed: seed))
     case "remove": self = .remove(try json.texts("paths"))
     case "measure":
       self = .measure(

@@ -6,7 +6,7 @@ package enum DiskFormat: String, Sendable { case raw, qcow2 }
 /// The ext4 file system of a chain, as made by one formatter.
 package struct DiskRecord: Sendable, Hashable {
   package let chain: ChainID
-  /// Writer and version, as in `mke2fs-1.47.0`: another formatter, another disk.
+  /// Writer and version, as in `hutch-1`: another formatter, another disk.
   package let formatter: String
   package let format: DiskFormat
   package let virtualSize: ByteCount
@@ -53,8 +53,29 @@ extension Catalog {
         INSERT OR IGNORE INTO soft_edge (holder, role, wanted)
         SELECT object, 'disk', ? FROM image WHERE chain = ?
         """, [id, disk.chain.description])
+      // What an earlier formatter made of the same chain stays only for VMs that stand on it.
+      try database.run(
+        """
+        DELETE FROM soft_edge WHERE role = 'disk'
+          AND wanted IN (SELECT object FROM disk WHERE chain = ? AND formatter <> ?)
+        """, [disk.chain.description, disk.formatter])
       try rename()
     }
+  }
+
+  /// The files of a disk, below the store, the topmost first: its own and those that it stands on.
+  func diskFiles(_ id: Int64, _ database: Database) throws -> [String] {
+    try database.texts(
+      """
+      WITH RECURSIVE below (id, depth) AS (
+        SELECT ?, 0
+        UNION ALL
+        SELECT edge.needed, depth + 1 FROM below JOIN edge ON edge.holder = below.id
+        JOIN object ON object.id = edge.needed AND object.kind = 'disk'
+        WHERE depth < 64
+      )
+      SELECT path FROM below JOIN file ON file.object = below.id ORDER BY depth, path
+      """, [id])
   }
 
   /// The ready disk of a chain, kept for the lease from this moment on.

@@ -19,7 +19,7 @@ package struct ToolRecord: Sendable, Hashable {
   package let name: String
   package let image: ImageID
   package let disk: ObjectKey
-  /// The files of its disk, below the store.
+  /// The files of its disk, below the store, the topmost first.
   package let diskFiles: [String]
 }
 
@@ -84,8 +84,7 @@ extension Catalog {
       else { return nil }
       return ToolRecord(
         name: row[0], image: image, disk: ObjectKey(kind, row[3]),
-        diskFiles: try database.texts(
-          "SELECT path FROM file WHERE object = ? ORDER BY path", [row[4] as Int64]))
+        diskFiles: try diskFiles(row[4], database))
     }
   }
 }

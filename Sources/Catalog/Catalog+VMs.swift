@@ -159,9 +159,7 @@ extension Catalog {
     return VMRecord(
       name: row[0], image: (row[1] as String?).flatMap { ImageID($0) },
       disk: ObjectKey(kind, row[3]),
-      diskFiles: try database.texts(
-        "SELECT path FROM file WHERE object = ? ORDER BY path",
-        [row[4] as Int64]),
+      diskFiles: try diskFiles(row[4], database),
       boot: (row[5] as String?).map { .boot($0) },
       warm: (row[6] as String?).map { ObjectKey(.warm, $0) },
       diskSize: ByteCount(row[7] as Int64), seed: seed, state: state, ephemeral: row[10],

@@ -63,7 +63,7 @@ package struct ObjectKey: Hashable, Sendable, Comparable, CustomStringConvertibl
     ObjectKey(.manifest, blob.description)
   }
   package static func input(_ digest: Digest) -> ObjectKey { ObjectKey(.input, digest.description) }
-  /// `formatter` names the writer and its version, as in `mke2fs-1.47.0` or `hutch-1`.
+  /// `formatter` names the writer and its version, as in `hutch-1`.
   package static func disk(_ chain: ChainID, formatter: String) -> ObjectKey {
     ObjectKey(.disk, "\(chain)/\(formatter)")
   }

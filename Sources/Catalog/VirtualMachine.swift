@@ -52,7 +52,7 @@ package struct VMRecord: Sendable, Hashable {
   package let name: String
   package let image: ImageID?
   package let disk: ObjectKey
-  /// The files of its disk, below the store.
+  /// The files of its disk, below the store, the topmost first.
   package let diskFiles: [String]
   package let boot: ObjectKey?
   package let warm: ObjectKey?

@@ -19,10 +19,6 @@ package enum DisksError: Failure {
   /// Something in a file system is not as any kernel would have written it, or is of a kind that
   /// is not read.
   case unreadableFileSystem(path: String, place: Ext4Reader.Place, fault: Ext4Reader.Fault)
-  case unreadableToolOutput(tool: String, what: String)
-  /// `debugfs` takes every line and ends with 0 whatever happened; this is what it said.
-  case timesNotSet(path: String, said: String)
-  case inconsistentFileSystem(path: String, said: String)
 
   package var kind: FailureKind {
     switch self {
@@ -52,12 +48,6 @@ package enum DisksError: Failure {
       "the disk \"\(path)\" has no \(count) bytes at \(offset)"
     case .unreadableFileSystem(let path, let place, let fault):
       "the file system of \"\(path)\" can't be read: \(place): \(fault)"
-    case .unreadableToolOutput(let tool, let what):
-      "\"\(tool)\" did not say \(what)"
-    case .timesNotSet(let path, let said):
-      "the times in \"\(path)\" could not be set: \(said)"
-    case .inconsistentFileSystem(let path, let said):
-      "the file system in \"\(path)\" is not consistent: \(said)"
     }
   }
 
@@ -75,8 +65,7 @@ package enum DisksError: Failure {
     switch self {
     case .host(let error): error.path
     case .layers(let error): error.path
-    case .refusedImage(let path, _), .timesNotSet(let path, _),
-      .inconsistentFileSystem(let path, _), .unusableChain(let path, _),
+    case .refusedImage(let path, _), .unusableChain(let path, _),
       .outsideOfDisk(let path, _, _), .unreadableFileSystem(let path, _, _):
       path
     default: nil

@@ -87,6 +87,8 @@ struct FileCheck {
         .wrongSize, "\(status.size) bytes where there should be \(size.bytes)")
     }
     guard !isQuick, let expected = file.digest else { return nil }
+    // Disks of earlier formatters have a digest that is not worked out any more.
+    if file.key.kind == .disk, !file.key.id.hasSuffix("/" + DiskWriter.formatterKey) { return nil }
     do {
       let found = try digest(of: path, file.key.kind, status, onBytes: onBytes)
       if found == expected { return nil }

@@ -68,8 +68,11 @@ extension Session {
   }
 
   private func diskFile(_ path: String) -> DiskFile {
-    DiskFile(path: "\(layout.root)/\(path)", format: path.hasSuffix(".raw") ? .raw : .qcow2)
+    DiskFile(path: "\(layout.root)/\(path)", format: format(of: path) == .raw ? .raw : .qcow2)
   }
+
+  /// Files in the store are named by what they are.
+  func format(of disk: String) -> BackingFormat { disk.hasSuffix(".raw") ? .raw : .qcow2 }
 
   /// Boots again, once, if the kernel ends before the guest program is there: emulated processors
   /// trip over their own timing now and then. Nothing of the disk was touched by then.
@@ -93,7 +96,7 @@ extension Session {
     if Files.exists(path) {
       do {
         let header = try QCOW2Header.read(from: OwnedDescriptor.open(path, .read), path: path)
-        try header.requireBacking(backingName(of: disk), .raw, path: path)
+        try header.requireBacking(backingName(of: disk), format(of: disk), path: path)
         return
       } catch {
         // Written without syncing: after a power cut it may be short.
@@ -114,7 +117,7 @@ extension Session {
     let folder = layout.virtualMachine(name)
     try Files.makeDirectories(folder, mode: 0o700)
     try QCOW2Overlay(
-      virtualSize: size, backingName: backingName(of: disk), backingFormat: .raw
+      virtualSize: size, backingName: backingName(of: disk), backingFormat: format(of: disk)
     ).write(to: folder + "/overlay.qcow2", durable: false)
   }
 

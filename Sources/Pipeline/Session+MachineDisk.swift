@@ -30,7 +30,7 @@ extension Session {
     var chain: [ChainFile] = []
     var path = "\(layout.root)/\(disk)"
     var name = name
-    var format: BackingFormat = disk.hasSuffix(".raw") ? .raw : .qcow2
+    var format = format(of: disk)
     while true {
       let file = ChainFile(
         try OwnedDescriptor.open(path, .read), path: path, name: name, format: format)

@@ -22,13 +22,6 @@ struct ReadyImage {
   var effective: ImageConfiguration { configuration.with(tools.map(\.configuration)) }
 }
 
-/// A disk in the store.
-struct StoredDisk: Hashable {
-  var key: ObjectKey
-  var path: String
-  var size: ByteCount
-}
-
 /// Settings of a VM with nothing left open.
 struct MachineSize: Hashable {
   var cpus: Int
@@ -57,8 +50,7 @@ extension Session {
       configuration = try self.configuration(of: image.id)
     }
     let disk = try makeDisk(
-      image.chain, image.layers, for: image.tags.first ?? reference, configuration.created,
-      lease, &timings)
+      image.layers, for: image.tags.first ?? reference, lease, &timings)
     let boot = try makeBoot(of: image, lease, &timings)
     let ready = try readyTools(
       of: image, configuration, tools, mayBuild: mayBuild, lease, &timings)
@@ -81,66 +73,6 @@ extension Session {
     timings.add("build", outcome.timings.phases.reduce(0) { $0 + $1.milliseconds })
     return try catalog.resolve(outcome.name, lease)
   }
-
-  /// The file system of a chain, from its layers; derived, made when it is missing.
-  ///
-  /// - Parameter whom: whose disk it is, for people.
-  func makeDisk(
-    _ chain: ChainID, _ layers: [DiffID], for whom: String, _ date: SourceDate, _ lease: Lease,
-    _ timings: inout Timings
-  ) throws -> StoredDisk {
-    let formatter = try formatterKey()
-    let key = ObjectKey.disk(chain, formatter: formatter)
-    // One chain may have disks of several formatters; their names must differ.
-    let name = String(Digest.of("\(key)").hex.prefix(32)) + ".raw"
-    let path = "\(layout.disks)/\(name)"
-    guard try takeTurn(key, ["disks/\(name)"], lease) else {
-      guard let known = try catalog.disk(chain, formatter: formatter, lease) else {
-        throw CatalogError.unknownObject(key)
-      }
-      return StoredDisk(key: key, path: path, size: known.disk.virtualSize)
-    }
-    let clock = Stopwatch()
-    return try report.stage("make the disk of \(whom)", &timings) {
-      try makeTrees(of: layers, lease)
-      return try withJobDirectory { directory in
-        let output = directory + "/disk"
-        let job = DiskJob(
-          trees: layout.trees, lower: StoreLayout.treeNames(layers),
-          root: directory + "/root", output: output, date: date, seed: layers[0].digest)
-        let answer = try workers.perform(.disk(job)) { report(.line($0)) }
-        let size = ByteCount(answer["size"]?.integer ?? 0)
-        var publication = Publication(
-          size: size, allocated: ByteCount(answer["allocated"]?.integer ?? 0))
-        publication.digest = answer["digest"]?.string.flatMap { Digest($0) }
-        publication.derived = true
-        publication.rebuildMilliseconds = Int64(clock.milliseconds)
-        let record = DiskRecord(
-          chain: chain, formatter: formatter, format: .raw, virtualSize: size)
-        try catalog.publishDisk(record, publication, lease) {
-          try Files.rename(output, to: path, replacing: true)
-          try Files.syncDirectory(layout.disks)
-        }
-        return StoredDisk(key: key, path: path, size: size)
-      }
-    }
-  }
-
-  /// Asking the formatter for its version takes longer than making a clone, so the catalog
-  /// remembers it.
-  private func formatterKey() throws -> String {
-    let signature = try MergedTreeFormatter.signature()
-    if let known = try catalog.fact(Self.formatterFact)?.split(separator: "\n"), known.count == 2,
-      known[0] == signature
-    {
-      return String(known[1])
-    }
-    let key = try MergedTreeFormatter().formatterKey
-    try catalog.setFact(Self.formatterFact, "\(signature)\n\(key)")
-    return key
-  }
-
-  private static let formatterFact = "formatter"
 
   /// What was asked for, else what the recipe says, else enough for a shell.
   func machineSize(of ready: ReadyImage, _ wishes: MachineWishes) -> MachineSize {

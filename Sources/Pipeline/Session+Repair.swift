@@ -169,11 +169,17 @@ extension Session {
 
   /// A disk that VMs stand on, from the layers of an image with its chain.
   private func makeDiskAgain(_ disk: ObjectKey, _ lease: Lease) throws {
-    for image in try catalog.images() where disk.id.hasPrefix("\(image.chain)/") {
+    for image in try catalog.images() {
+      // It may be one that others stand on.
+      let beginnings = image.layers.indices.map { Array(image.layers[...$0]) }
+      let layers = beginnings.first { layers in
+        ChainID(of: layers).map { disk.id.hasPrefix("\($0)/") } ?? false
+      }
+      guard let layers else { continue }
       var timings = Timings()
       _ = try makeDisk(
-        image.chain, image.layers, for: image.tags.first ?? image.id.digest.short,
-        try configuration(of: image.id).created, lease, &timings)
+        layers, for: image.tags.first ?? image.id.digest.short, lease, &timings)
+      return
     }
   }
 

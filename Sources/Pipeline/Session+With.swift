@@ -108,9 +108,8 @@ extension Session {
       throw PipelineError.notATool(name)
     }
     let own = Array(image.layers.suffix(label.layers))
-    guard let chain = ChainID(of: own) else { throw PipelineError.notATool(name) }
-    let disk = try makeDisk(
-      chain, own, for: "\(label.name)", configuration.created, lease, &timings)
+    guard !own.isEmpty else { throw PipelineError.notATool(name) }
+    let disk = try makeDisk(own, for: "\(label.name)", lease, &timings)
     try catalog.keep(disk: disk.key, for: image.id)
     return ReadyTool(
       name: label.name, image: image, configuration: configuration, disk: disk)

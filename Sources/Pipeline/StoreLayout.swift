@@ -79,7 +79,6 @@ package struct StoreLayout: Sendable, Hashable {
 
   package func input(_ digest: Digest) -> String { "\(inputs)/\(digest.hex)" }
   package func tree(_ layer: DiffID) -> String { "\(trees)/\(Self.treeName(layer))" }
-  package func disk(_ chain: ChainID) -> String { "\(disks)/\(chain.digest.hex.prefix(32)).raw" }
   package func networkLog(of name: String) -> String { virtualMachine(name) + "/network.log" }
   package func virtualMachine(_ name: String) -> String { "\(virtualMachines)/\(name)" }
 }
