@@ -25,7 +25,7 @@ package enum Processes {
     let packages = [
       "mmdebstrap": "mmdebstrap", "qemu-system-x86_64": "qemu-system-x86",
       "qemu-img": "qemu-utils", "mke2fs": "e2fsprogs", "debugfs": "e2fsprogs", "depmod": "kmod",
-      "e2fsck": "e2fsprogs", "newuidmap": "uidmap", "newgidmap": "uidmap", "apt-get": "apt",
+      "newuidmap": "uidmap", "newgidmap": "uidmap", "apt-get": "apt",
       "dpkg": "dpkg", "skopeo": "skopeo", "gpgv": "gpgv", "curl": "curl",
       "git": "git",
       "ssh": "openssh-client", "ssh-keygen": "openssh-client",

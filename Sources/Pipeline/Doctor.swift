@@ -48,7 +48,7 @@ package struct Doctor: Sendable {
     ("mmdebstrap", "building bases"), ("apt-get", "resolving packages"),
     ("gpgv", "checking signatures"), ("curl", "fetching files by their address"),
     ("mke2fs", "modules for VMs"), ("debugfs", "modules for VMs"), ("depmod", "modules for VMs"),
-    ("e2fsck", "checking disks"), (Emulator.program, "running VMs"),
+    (Emulator.program, "running VMs"),
     ("git", "workspaces that are repositories"),
   ]
 
