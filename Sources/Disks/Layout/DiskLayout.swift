@@ -78,6 +78,7 @@ package struct DiskLayout: Sendable {
   private(set) var firstSpace: DiskSpace
   /// Bytes of blocks that layers took and later ones gave up.
   package private(set) var deadBytes: Int64 = 0
+  private let emptyBytes: Int64
   private var paths = PathMemory()
 
   /// - Parameter seed: the diffID of the chain's first layer.
@@ -87,6 +88,7 @@ package struct DiskLayout: Sendable {
     space = DiskSpace()
     firstSpace = space
     let start = space.allocateFirst(Geometry.journalBlocks)
+    emptyBytes = space.usedBytes
     inodes[Int(Self.journal)] = Inode(
       content: .file, mode: 0o600, size: Int64(Geometry.journalBlocks) * 4096, links: 1,
       start: start, count: Geometry.journalBlocks)
@@ -99,10 +101,8 @@ package struct DiskLayout: Sendable {
   }
 
   package var layerCount: Int { sources.count }
-  /// What files of the chain take.
-  package var liveBytes: Int64 {
-    (Int64(Geometry.blockCount) - space.freeBlocks.reduce(0) { $0 + Int64($1) }) * 4096
-  }
+  /// What files of the chain take; the file system itself is not counted.
+  package var liveBytes: Int64 { space.usedBytes - emptyBytes }
 
   private mutating func makeDirectory(_ inode: UInt32, in parent: UInt32, mode: UInt16) {
     inodes[Int(inode)].content = .directory(directories.count)

@@ -52,6 +52,10 @@ struct DiskSpace: Sendable {
     return gaps
   }()
 
+  var usedBytes: Int64 {
+    (Int64(Geometry.blockCount) - freeBlocks.reduce(0) { $0 + Int64($1) }) * 4096
+  }
+
   static func groupOfInode(_ inode: UInt32) -> Int {
     Int((inode - 1) / Geometry.inodesPerGroup)
   }
