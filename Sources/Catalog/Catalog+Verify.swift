@@ -40,10 +40,9 @@ extension Catalog {
 
   private static let expectedQuery = """
     SELECT file.path, object.kind, object.key, object.state, object.digest, object.size,
-      encoding.blob, encoding.csize, disk.format, disk.virtual_size
+      encoding.blob, encoding.csize
     FROM file JOIN object ON object.id = file.object
     LEFT JOIN encoding ON encoding.id = file.encoding
-    LEFT JOIN disk ON disk.object = object.id
     """
 
   private static func expectedFile(_ row: Row) -> ExpectedFile? {
@@ -56,8 +55,7 @@ extension Catalog {
       // The object's own digest and size are those of its tar.
       digest = (row[6] as String?).flatMap { Digest($0) }
       size = row[7]
-    case .disk: size = row[8] == "raw" ? row[9] : nil
-    case .toc, .config, .manifest, .input: break
+    case .toc, .config, .manifest, .input, .disk: break
     default: size = nil
     }
     return ExpectedFile(

@@ -91,7 +91,7 @@ extension Session {
         if let below { publication.edges = [Edge(Self.diskBelow, below.key)] }
         let record = DiskRecord(
           chain: chain, formatter: DiskWriter.formatterKey,
-          format: disk.format == .raw ? .raw : .qcow2, virtualSize: made.size,
+          format: disk.format == .raw ? .raw : .qcow2, virtualSize: DiskFormat.size,
           depth: merging.depth, deadBytes: ByteCount(merging.deadBytes))
         try catalog.publishDisk(record, publication, lease) {
           try Files.rename(output, to: disk.path, replacing: true)

@@ -76,7 +76,8 @@ package struct DiskWriter: Sendable {
     let digest = try BlockDigest.of(file)
     try Files.setMode(output, 0o444)
     try file.sync()
+    let status = try file.status()
     return MadeDisk(
-      size: DiskFormat.size, allocated: ByteCount(try file.status().allocated), digest: digest)
+      size: ByteCount(status.size), allocated: ByteCount(status.allocated), digest: digest)
   }
 }

@@ -2,7 +2,7 @@ package import Vocabulary
 
 /// A finished disk.
 package struct MadeDisk: Sendable, Hashable {
-  /// What a guest sees.
+  /// Of the file; a guest sees `DiskFormat.size` in any case.
   package let size: ByteCount
   /// What it takes on this file system.
   package let allocated: ByteCount
