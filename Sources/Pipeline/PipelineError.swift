@@ -33,6 +33,8 @@ package enum PipelineError: Failure {
   /// A step with network made another layer than the lock says.
   case notPinned(StepID, pinned: DiffID, made: DiffID)
   case overlayMissing(String)
+  /// A file of the disk that a VM stands on.
+  case diskMissing(path: String)
   case unsafeRuntimeDirectory(path: String)
   case notStarted(name: String, reason: String)
   case workspaceNotADirectory(String)
@@ -86,7 +88,7 @@ package enum PipelineError: Failure {
     case .guestProgramChanged, .notStarted, .workspaceTransfer, .notCopied, .noSecureShell,
       .unsafeRuntimeDirectory, .notLoggedIn:
       .failed
-    case .damagedConfiguration, .overlayMissing: .storeDamaged
+    case .damagedConfiguration, .overlayMissing, .diskMissing: .storeDamaged
     }
   }
 
@@ -135,6 +137,7 @@ package enum PipelineError: Failure {
       "step \(step.ordinal) of \"\(step.recipe)\" has the network and made the layer \(made), "
         + "but the lock pins \(pinned)"
     case .overlayMissing(let name): "the disk of the VM \"\(name)\" is gone"
+    case .diskMissing(let path): "\"\(path)\" is gone, which VMs stand on"
     case .unsafeRuntimeDirectory(let path):
       "\"\(path)\" is not a directory of yours alone, so sockets can't be kept there"
     case .notStarted(let name, let reason): "the VM \"\(name)\" did not start: \(reason)"
@@ -228,6 +231,7 @@ package enum PipelineError: Failure {
       "what it takes from the network is not what it was; if you want it as it is now, "
         + "build with --repin"
     case .overlayMissing(let name): "remove what is left with `hutch rm --force \(name)`"
+    case .diskMissing: "`hutch verify --repair` makes it again"
     case .unsafeRuntimeDirectory: "set XDG_RUNTIME_DIR to a directory of your own"
     default: nil
     }

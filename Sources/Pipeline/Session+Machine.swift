@@ -33,10 +33,10 @@ extension Session {
     let verdict = try accelerator(for: bundle)
     try ensureOverlay(of: vm)
     var files = [DiskFile(path: folder + "/overlay.qcow2", format: .qcow2)]
-    files += vm.diskFiles.map(diskFile)
+    files += try vm.diskFiles.map(diskFile)
     // Nobody writes to a tool: all VMs that have it read the same file.
-    let tools = vm.tools.map { tool in
-      DiskChain(files: tool.diskFiles.map(diskFile), readOnly: true)
+    let tools = try vm.tools.map { tool in
+      DiskChain(files: try tool.diskFiles.map(diskFile), readOnly: true)
     }
     let modules = DiskChain(
       files: [DiskFile(path: bundle.modules, format: .raw)], readOnly: true)
@@ -67,8 +67,10 @@ extension Session {
       machine: machine, supervisor: try Supervisor(machine, socket: socket))
   }
 
-  private func diskFile(_ path: String) -> DiskFile {
-    DiskFile(path: "\(layout.root)/\(path)", format: format(of: path) == .raw ? .raw : .qcow2)
+  private func diskFile(_ path: String) throws -> DiskFile {
+    let whole = "\(layout.root)/\(path)"
+    guard Files.exists(whole) else { throw PipelineError.diskMissing(path: whole) }
+    return DiskFile(path: whole, format: format(of: path) == .raw ? .raw : .qcow2)
   }
 
   /// Files in the store are named by what they are.
