@@ -31,12 +31,13 @@ extension Session {
   ) throws -> RunningMachine {
     let folder = layout.virtualMachine(vm.name)
     let verdict = try accelerator(for: bundle)
+    try requireDisks(of: vm)
     try ensureOverlay(of: vm)
     var files = [DiskFile(path: folder + "/overlay.qcow2", format: .qcow2)]
-    files += try vm.diskFiles.map(diskFile)
+    files += vm.diskFiles.map(diskFile)
     // Nobody writes to a tool: all VMs that have it read the same file.
-    let tools = try vm.tools.map { tool in
-      DiskChain(files: try tool.diskFiles.map(diskFile), readOnly: true)
+    let tools = vm.tools.map { tool in
+      DiskChain(files: tool.diskFiles.map(diskFile), readOnly: true)
     }
     let modules = DiskChain(
       files: [DiskFile(path: bundle.modules, format: .raw)], readOnly: true)
@@ -67,10 +68,16 @@ extension Session {
       machine: machine, supervisor: try Supervisor(machine, socket: socket))
   }
 
-  private func diskFile(_ path: String) throws -> DiskFile {
-    let whole = "\(layout.root)/\(path)"
-    guard Files.exists(whole) else { throw PipelineError.diskMissing(path: whole) }
-    return DiskFile(path: whole, format: format(of: path) == .raw ? .raw : .qcow2)
+  /// Whoever asks first tells better what to do than the emulator that misses a file.
+  func requireDisks(of vm: VMRecord) throws {
+    for file in vm.diskFiles + vm.tools.flatMap(\.diskFiles) {
+      let path = "\(layout.root)/\(file)"
+      guard Files.exists(path) else { throw PipelineError.diskMissing(path: path) }
+    }
+  }
+
+  private func diskFile(_ path: String) -> DiskFile {
+    DiskFile(path: "\(layout.root)/\(path)", format: format(of: path) == .raw ? .raw : .qcow2)
   }
 
   /// Files in the store are named by what they are.

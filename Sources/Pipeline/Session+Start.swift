@@ -31,6 +31,7 @@ extension Session {
     let vm = try vmToStart(request)
     if vm.supervised { throw PipelineError.vmIsRunning(vm.name) }
     if vm.state == .finished { throw PipelineError.holdsWork(vm.name) }
+    try requireDisks(of: vm)
     var timings = Timings()
     return try report.stage("start \(vm.name)", &timings) {
       let process = try launchSupervisor(of: vm.name)
