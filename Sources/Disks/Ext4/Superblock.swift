@@ -44,6 +44,9 @@ extension DiskLayout {
     bytes.put(UInt32(2), at: 352)  // hashes of unsigned bytes
     bytes[372] = 9  // 512 groups make one flex group
     bytes[373] = 1  // CRC-32C
+    // A kernel that finds another number here writes its own into all copies, and so every VM's
+    // overlay would get tables for a dozen far places.
+    bytes.put(Geometry.overhead, at: 0x248)
     bytes.put(identity.checksumSeed, at: 0x270)
     bytes.put(CRC32C.of(bytes[..<1020], from: ~0), at: 1020)
     if group > 0 { return bytes + [UInt8](repeating: 0, count: DiskFormat.blockSize - 1024) }

@@ -59,6 +59,11 @@ enum Geometry {
     return tables
   }()
 
+  /// Blocks that never hold files' contents (`s_overhead_clusters`; Linux, `ext4_calculate_overhead`).
+  static let overhead =
+    UInt32(1 + groupsWithCopies.count) * (1 + descriptorBlocks)
+    + UInt32(groupCount) * (2 + tableBlocksPerGroup) + journalBlocks
+
   /// The first block that is given out.
   static let firstFree = (inodeTables.last ?? 0) + tableBlocksPerGroup
 
