@@ -231,7 +231,7 @@ package enum PipelineError: Failure {
       "what it takes from the network is not what it was; if you want it as it is now, "
         + "build with --repin"
     case .overlayMissing(let name): "remove what is left with `hutch rm --force \(name)`"
-    case .diskMissing: "`hutch verify --repair` makes it again"
+    case .diskMissing: "`hutch verify --repair` makes it again, if its layers are still there"
     case .unsafeRuntimeDirectory: "set XDG_RUNTIME_DIR to a directory of your own"
     default: nil
     }

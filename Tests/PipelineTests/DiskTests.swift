@@ -1,4 +1,3 @@
-import Glibc
 import Host
 import TestSupport
 import Testing
@@ -38,17 +37,6 @@ extension EndToEnd {
       let done = try place.hutch("exec", vm, "--user", "root", "--", "sh", "-ec", script)
       #expect(done.status == 0, "\(done.error)")
       return done.text
-    }
-
-    private func killMachine(of vm: String) throws {
-      let found = try place.judge("pgrep", "-f", "internal-supervisor \(place.store.path) \(vm)")
-      let supervisor = try #require(Int32(found.split(separator: "\n").first ?? ""))
-      #expect(kill(supervisor, SIGKILL) == 0)
-      var tries = 0
-      while try !place.store.users().isEmpty && tries < 50 {
-        Clock.pause(milliseconds: 100)
-        tries += 1
-      }
     }
 
     @Test func `a layer more costs what the layer costs, and keeps what it stands on`() throws {
@@ -127,7 +115,7 @@ extension EndToEnd {
         """)
       let lines = filled.split(separator: "\n")
       #expect(lines.first == "No space left on device")
-      try killMachine(of: "full")
+      try place.killMachine(of: "full")
       #expect(try place.hutch("start", "full").status == 0)
       #expect(try asRoot("full", "dmesg | grep -c 'recovery complete'") == "1\n")
       #expect(try asRoot("full", "sha256sum /srv/kept").dropLast() == lines.last ?? "")

@@ -1,4 +1,3 @@
-import Glibc
 import Host
 import Testing
 import Vocabulary
@@ -150,14 +149,7 @@ extension EndToEnd {
     @Test func `a VM whose supervisor is killed has crashed, and starts again`() throws {
       #expect(try place.hutch("start", "base", "--name", "orphan", "--cpus", "1").status == 0)
       _ = try place.hutch("exec", "orphan", "--", "sh", "-c", "echo kept > ~/kept; sync")
-      let found = try place.judge("pgrep", "-f", "internal-supervisor \(place.store.path) orphan")
-      let supervisor = try #require(Int32(found.split(separator: "\n").first ?? ""))
-      #expect(kill(supervisor, SIGKILL) == 0)
-      var tries = 0
-      while try !place.store.users().isEmpty && tries < 50 {
-        Clock.pause(milliseconds: 100)
-        tries += 1
-      }
+      try place.killMachine(of: "orphan")
       #expect(try place.store.users().isEmpty, "the emulator goes with its supervisor")
       #expect(try place.state(of: "orphan") == "crashed")
       #expect(try place.hutch("start", "orphan").status == 0)

@@ -1,4 +1,3 @@
-import Glibc
 import Host
 import TestSupport
 import Testing
@@ -150,14 +149,7 @@ extension EndToEnd {
         """
       let done = try place.hutch("exec", "killed", "--user", "root", "--", "sh", "-ec", script)
       #expect(done.status == 0, "\(done.error)")
-      let found = try place.judge("pgrep", "-f", "internal-supervisor \(place.store.path) killed")
-      let supervisor = try #require(Int32(found.split(separator: "\n").first ?? ""))
-      #expect(kill(supervisor, SIGKILL) == 0)
-      var tries = 0
-      while try !place.store.users().isEmpty && tries < 50 {
-        Clock.pause(milliseconds: 100)
-        tries += 1
-      }
+      try place.killMachine(of: "killed")
       let overlay = "\(place.store.path)/vms/killed/overlay.qcow2"
       let digest = try place.judge("sha256sum", overlay)
       let (_, items) = try diff("killed")

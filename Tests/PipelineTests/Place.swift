@@ -1,3 +1,4 @@
+import Glibc
 import Host
 import Synchronization
 import Testing
@@ -89,6 +90,18 @@ final class Place: Sendable {
   }
 
   func state(of name: String) throws -> String? { try vm(name)?["state"]?.string }
+
+  /// As a crash would: its supervisor is killed, and the emulator goes with it.
+  func killMachine(of vm: String) throws {
+    let found = try judge("pgrep", "-f", "internal-supervisor \(store.path) \(vm)")
+    let supervisor = try #require(Int32(found.split(separator: "\n").first ?? ""))
+    #expect(kill(supervisor, SIGKILL) == 0)
+    var tries = 0
+    while try !store.users().isEmpty && tries < 50 {
+      Clock.pause(milliseconds: 100)
+      tries += 1
+    }
+  }
 
   // MARK: Afterwards
 
